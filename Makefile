@@ -1,0 +1,57 @@
+# make demo   run a real binary under the ostoo policy and print its audit
+# make test   everything the project promises, tested
+# make lint   ruff and mypy
+# Each does all of its own set-up, as root or as an ordinary user, and touches nothing outside this directory.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE :=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+CORE_SOURCES := setup.py pyproject.toml sandbox/_kernel/build.py sandbox/_kernel/core.c sandbox/_kernel/core.h
+
+.PHONY: demo test test-all lint guests clean
+
+demo: $(VENV)/.guests-ready
+	@$(BIN)/python guests/build.py spawn
+	@rm -f .build/demo.jsonl; mkdir -p .build
+	$(BIN)/run-untrusted-binary -p ostoo --audit .build/demo.jsonl -- guests/build/musl/spawn
+	@echo
+	$(BIN)/sandboxctl audit show .build/demo.jsonl
+	@$(BIN)/sandboxctl audit verify .build/demo.jsonl
+
+test: $(VENV)/.test-ready $(VENV)/.guests-ready
+	@$(BIN)/python guests/build.py
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: $(VENV)/.lint-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+guests: $(VENV)/.guests-ready
+	$(BIN)/python guests/build.py -v
+
+$(VENV)/.base-ready: $(CORE_SOURCES)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=")'
+	@$(PYTHON) -c 'import os, sys, sysconfig; p = sysconfig.get_paths()["include"]; sys.exit(not os.path.exists(p + "/Python.h") and f"Python.h is missing ({p}); install the Python headers, such as python3-dev")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setting up $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.guests-ready: $(VENV)/.base-ready
+	@$(BIN)/python -m pip install --quiet --editable '.[guests]'
+	@touch $@
+
+$(VENV)/.test-ready: $(VENV)/.base-ready
+	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.lint-ready: $(VENV)/.base-ready
+	@$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .build guests/build build dist *.egg-info sandbox/_kernel/_core.*

@@ -1,0 +1,293 @@
+"""The typed face of the C core: each function returns a Python value or raises an `OSError` that names
+the call. `ProcessLookupError` (ESRCH) means the tracee vanished, which can happen at any moment.
+
+ptrace(2) belongs to the thread that seized: call everything here from that one thread.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal, NamedTuple, NoReturn
+
+from sandbox._kernel._core import ffi, lib
+
+NONE, STATUS, SIGNAL, DEADLINE = 0, 1, 2, 3
+PTRACE_CONT = 7
+PTRACE_SYSCALL = 24
+PTRACE_LISTEN = 0x4208
+
+# Offsets in struct user, as PTRACE_POKEUSR takes them, and indices in struct user_regs_struct (sys/user.h).
+_REGISTERS = (
+    "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi",
+    "orig_rax", "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
+)  # fmt: skip
+_INDEX = {name: index for index, name in enumerate(_REGISTERS)}
+ARGUMENT_REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
+AT_SYSINFO_EHDR = 33
+PATH_MAX = 4096
+
+
+class RawEvent(NamedTuple):
+    """What the kernel said, unjudged: one of NONE, STATUS, SIGNAL, DEADLINE, and the facts that go with it."""
+
+    kind: int
+    pid: int = 0
+    status: int = 0
+    error: int = 0
+    signo: int = 0
+    code: int = 0
+    sender: int = 0
+    op: int = 0
+    arch: int = 0
+    message: int = 0
+    nr: int = 0
+    ip: int = 0
+    sp: int = 0
+    args: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
+    rval: int = 0
+    cpu_us: int = 0
+    maxrss_kb: int = 0
+
+
+class Registers(NamedTuple):
+    """A stopped tracee's general registers."""
+
+    r15: int
+    r14: int
+    r13: int
+    r12: int
+    rbp: int
+    rbx: int
+    r11: int
+    r10: int
+    r9: int
+    r8: int
+    rax: int
+    rcx: int
+    rdx: int
+    rsi: int
+    rdi: int
+    orig_rax: int
+    rip: int
+    cs: int
+    eflags: int
+    rsp: int
+    ss: int
+    fs_base: int
+    gs_base: int
+    ds: int
+    es: int
+    fs: int
+    gs: int
+
+
+class Spec(NamedTuple):
+    """What `launch` starts: `filter` is the encoded seccomp program, `limits` are (resource, soft, hard)."""
+
+    path: bytes
+    argv: tuple[bytes, ...]
+    envp: tuple[bytes, ...]
+    filter: bytes
+    cwd: bytes | None = None
+    limits: tuple[tuple[int, int, int], ...] = ()
+    closed: frozenset[int] = frozenset()
+
+
+class LaunchError(OSError):
+    """A step between fork and execve failed; `step` names the call. errno 0: the child died silently."""
+
+    def __init__(self, step: str, error: int, status: int) -> None:
+        super().__init__(error, os.strerror(error) if error else f"wait status {status:#x}")
+        self.step = step
+
+
+def _fail(result: int, call: str) -> NoReturn:
+    raise OSError(-result, f"{call}: {os.strerror(-result)}")
+
+
+def _check(result: int, call: str) -> int:
+    if result < 0:
+        _fail(result, call)
+    return result
+
+
+_event = ffi.new("sb_event *")
+
+
+def _event_now() -> RawEvent:
+    e = _event
+    if e.kind != STATUS:
+        return RawEvent(e.kind, signo=e.signo, code=e.code, sender=e.sender)
+    return RawEvent(
+        STATUS, e.pid, e.status, e.error, e.signo, e.code, e.sender, e.op, e.arch, e.message, e.nr, e.ip,
+        e.sp, tuple(ffi.unpack(e.args, 6)) if e.op else (0, 0, 0, 0, 0, 0), e.rval, e.cpu_us, e.maxrss_kb,
+    )  # fmt: skip
+
+
+def prepare() -> None:
+    """Make this process a supervisor: control signals blocked (they are waited for), SIGCHLD default,
+    orphans come to us. Raises OSError."""
+    _check(lib.sb_prepare(), "sigprocmask")
+
+
+def unprepare() -> None:
+    """Put the signal mask and SIGCHLD back as `prepare` found them. Raises OSError."""
+    _check(lib.sb_unprepare(), "sigprocmask")
+
+
+def protect() -> None:
+    """Make this process undumpable, so that no guest of the same user can trace or open it (prctl(2))."""
+    _check(lib.sb_protect(), "prctl(PR_SET_DUMPABLE)")
+
+
+def _vector(items: tuple[bytes, ...], keep: list[Any]) -> Any:
+    strings = [ffi.new("char[]", item) for item in items]
+    vector = ffi.new("char *[]", [*strings, ffi.NULL])
+    keep += [strings, vector]
+    return vector
+
+
+def launch(spec: Spec) -> RawEvent:
+    """Start a guest and return the seccomp stop of its first execve, before anything of it ran.
+
+    Between fork and execve only C runs. The filter is installed last, so it needs no rule for set-up.
+    Raises `LaunchError` naming the step that failed; the child is then gone.
+    """
+    keep: list[Any] = []
+    limits = ffi.new("sb_limit[]", [tuple(limit) for limit in spec.limits])
+    raw = ffi.new("sb_spec *")
+    raw.path = path = ffi.new("char[]", spec.path)
+    raw.argv = _vector(spec.argv, keep)
+    raw.envp = _vector(spec.envp, keep)
+    raw.cwd = cwd = ffi.new("char[]", spec.cwd) if spec.cwd is not None else ffi.NULL
+    raw.filter = program = ffi.from_buffer(spec.filter)
+    raw.filter_length = len(spec.filter) // 8
+    raw.closed = sum(1 << fd for fd in spec.closed)
+    raw.limits, raw.limit_count = limits, len(spec.limits)
+    keep += [path, cwd, program]
+    failure = ffi.new("sb_failure *")
+    if lib.sb_launch(raw, failure, _event) < 0:
+        raise LaunchError(
+            ffi.string(lib.sb_step_name(failure.step)).decode(), failure.error, failure.status
+        )
+    return _event_now()
+
+
+def wait(deadline_ns: int = -1) -> RawEvent:
+    """The next stop or end of a tracee, control signal, or the deadline (CLOCK_MONOTONIC ns, -1 none)."""
+    _check(lib.sb_wait(_event, deadline_ns), "wait4")
+    return _event_now()
+
+
+def resume(pid: int, request: int = PTRACE_CONT, signo: int = 0) -> None:
+    """Let a stopped tracee go on. Raises ProcessLookupError if it vanished."""
+    _check(lib.sb_resume(pid, request, signo), "ptrace(resume)")
+
+
+def resume_wait(pid: int, request: int, signo: int, deadline_ns: int = -1) -> RawEvent:
+    """`resume` and `wait` in one step; a tracee that vanished is told by the event."""
+    _check(lib.sb_resume_wait(pid, request, signo, _event, deadline_ns), "ptrace(resume)")
+    return _event_now()
+
+
+def answer(pid: int, value: int) -> None:
+    """At a seccomp stop: skip the call, return `value` (signed) from it, and go on."""
+    _check(lib.sb_answer(pid, value), "ptrace(PTRACE_POKEUSR)")
+
+
+def answer_wait(pid: int, value: int, deadline_ns: int = -1) -> RawEvent:
+    """`answer` and `wait` in one step."""
+    _check(lib.sb_answer_wait(pid, value, _event, deadline_ns), "ptrace(PTRACE_POKEUSR)")
+    return _event_now()
+
+
+def set_register(pid: int, name: str, value: int) -> None:
+    """Write one register of a stopped tracee, as an unsigned 64-bit value."""
+    _check(lib.sb_poke(pid, _INDEX[name] * 8, value), "ptrace(PTRACE_POKEUSR)")
+
+
+_registers = ffi.new("uint64_t[27]")
+
+
+def registers(pid: int) -> Registers:
+    """All general registers of a stopped tracee."""
+    _check(lib.sb_registers(pid, _registers), "ptrace(PTRACE_GETREGS)")
+    return Registers(*ffi.unpack(_registers, 27))
+
+
+_ADDRESS_LIMIT = 1 << 64
+
+
+def read(pid: int, address: int, length: int) -> bytes:
+    """Exactly `length` bytes of guest memory. Raises OSError EFAULT where it is not all readable."""
+    buffer = ffi.new("char[]", length)
+    got = lib.sb_read(pid, address % _ADDRESS_LIMIT, buffer, length)
+    if got in (-38, -1):  # ENOSYS, EPERM: no process_vm_readv here
+        return _peek(pid, address, length)
+    if 0 <= got < length:
+        got = -14
+    _check(got, "process_vm_readv")
+    return bytes(ffi.buffer(buffer, length))
+
+
+def read_string(pid: int, address: int, limit: int = PATH_MAX) -> bytes:
+    """The string at `address` without its NUL. Raises OSError EFAULT, or ENAMETOOLONG past `limit` bytes."""
+    buffer = ffi.new("char[]", limit)
+    got = lib.sb_read_string(pid, address % _ADDRESS_LIMIT, buffer, limit)
+    if got in (-38, -1):
+        return _peek_string(pid, address, limit)
+    _check(got, "process_vm_readv")
+    return bytes(ffi.buffer(buffer, got))
+
+
+def write(pid: int, address: int, data: bytes) -> None:
+    """Store bytes in guest memory. Raises OSError EFAULT where it is not all writable by the guest."""
+    got = lib.sb_write(pid, address % _ADDRESS_LIMIT, data, len(data))
+    if 0 <= got < len(data):
+        got = -14
+    _check(got, "process_vm_writev")
+
+
+def _peek_string(pid: int, address: int, limit: int) -> bytes:
+    text = b""
+    while len(text) < limit:
+        chunk = _peek(pid, address + len(text), 8 - (address + len(text)) % 8)
+        if b"\0" in chunk:
+            return text + chunk.partition(b"\0")[0]
+        text += chunk
+    raise OSError(36, "ptrace(PTRACE_PEEKTEXT): File name too long")
+
+
+def _peek(pid: int, address: int, length: int) -> bytes:
+    """Word by word through python-ptrace's binding, for kernels without process_vm_readv(2)
+    (CONFIG_CROSS_MEMORY_ATTACH off, or a container that forbids it)."""
+    from ptrace.binding import ptrace_peektext  # noqa: PLC0415  (27 ms: only where it is needed)
+    from ptrace.error import PtraceError  # noqa: PLC0415
+
+    start, data = address & ~7, b""
+    try:
+        while start + len(data) < address + length:
+            word: int = ptrace_peektext(pid, start + len(data))
+            data += (word & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, "little")
+    except PtraceError as error:
+        code = error.errno or 14
+        raise OSError(14 if code == 5 else code, "ptrace(PTRACE_PEEKTEXT): Bad address") from None
+    return data[address - start :][:length]
+
+
+def hide_auxv(pid: int, stack: int, kind: int = AT_SYSINFO_EHDR) -> bool:
+    """At EVENT_EXEC: turn the auxiliary vector's entry `kind` into AT_IGNORE. True where there was one."""
+    return bool(_check(lib.sb_hide_auxv(pid, stack, kind), "process_vm_writev(auxv)"))
+
+
+def kill(pid: int, signo: int) -> None:
+    """kill(2). Free of races only for a task we trace and have not reaped."""
+    _check(lib.sb_kill(pid, signo), "kill")
+
+
+def pidfd_open(pid: int) -> int:
+    """A descriptor that names this process for good (pidfd_open(2), Linux 5.3)."""
+    return os.pidfd_open(pid)
+
+
+Resume = Literal[7, 24, 0x4208]

@@ -1,0 +1,554 @@
+/* The C core: mechanism without decisions. See calls.py for the typed face and what each promises.
+ *
+ * Everything the child runs between fork and execve stands in child_main() and what it calls, and is
+ * async-signal-safe: the parent is a Python process and may hold any lock at the fork.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/ptrace.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core.h"
+
+enum { SB_NONE = 0, SB_STATUS = 1, SB_SIGNAL = 2, SB_DEADLINE = 3 };
+
+enum {
+    STEP_PIPE = 1, STEP_FORK, STEP_SEIZE, STEP_SIGNALS, STEP_CLOSE, STEP_CHDIR, STEP_LIMIT,
+    STEP_NO_NEW_PRIVS, STEP_FILTER, STEP_EXEC, STEP_DIED, STEP_WAIT,
+};
+
+static const char *const step_names[] = {
+    [STEP_PIPE] = "pipe2", [STEP_FORK] = "fork", [STEP_SEIZE] = "ptrace(PTRACE_SEIZE)",
+    [STEP_SIGNALS] = "rt_sigprocmask", [STEP_CLOSE] = "close_range", [STEP_CHDIR] = "chdir",
+    [STEP_LIMIT] = "setrlimit", [STEP_NO_NEW_PRIVS] = "prctl(PR_SET_NO_NEW_PRIVS)",
+    [STEP_FILTER] = "seccomp(SECCOMP_SET_MODE_FILTER)", [STEP_EXEC] = "execve",
+    [STEP_DIED] = "the child died before its execve", [STEP_WAIT] = "wait4",
+};
+
+#define SEIZE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
+    PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
+
+/* How often a busy wait loop looks at control signals and the clock between stops. */
+#define CONTROL_INTERVAL 32
+
+static sigset_t original_mask, waited_set, control_set;
+static struct sigaction original_chld;
+static unsigned stops_until_control;
+
+static long request(long what, int pid, unsigned long address, unsigned long data)
+{
+    return syscall(SYS_ptrace, what, (long)pid, address, data);
+}
+
+/* ---- the supervisor's own process ---- */
+
+int sb_prepare(void)
+{
+    struct sigaction standard = { .sa_handler = SIG_DFL };
+
+    sigemptyset(&control_set);
+    sigaddset(&control_set, SIGINT);
+    sigaddset(&control_set, SIGTERM);
+    sigaddset(&control_set, SIGHUP);
+    sigaddset(&control_set, SIGQUIT);
+    waited_set = control_set;
+    sigaddset(&waited_set, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &waited_set, &original_mask) < 0)
+        return -errno;
+    /* An inherited SIG_IGN would let the kernel reap our children before we see how they ended. */
+    if (sigaction(SIGCHLD, &standard, &original_chld) < 0)
+        return -errno;
+    /* Orphaned guests come to us, who reap them, and not to whatever runs as pid 1. */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+int sb_unprepare(void)
+{
+    struct timespec now = { 0, 0 };
+    sigset_t chld;
+
+    sigemptyset(&chld);
+    sigaddset(&chld, SIGCHLD);
+    while (sigtimedwait(&chld, NULL, &now) > 0)
+        ;
+    if (sigaction(SIGCHLD, &original_chld, NULL) < 0)
+        return -errno;
+    return sigprocmask(SIG_SETMASK, &original_mask, NULL) < 0 ? -errno : 0;
+}
+
+/* An undumpable process cannot be traced, nor its /proc entries opened, by an ordinary user's guest. */
+int sb_protect(void)
+{
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+/* ---- launch: the child's side ---- */
+
+static _Noreturn void child_fail(int report, int step)
+{
+    sb_failure failure = { .step = step, .error = errno };
+
+    (void)!write(report, &failure, sizeof failure);
+    _exit(125);
+}
+
+/* Signal dispositions and mask as the supervisor was started with; Python changes some at start-up. */
+static int child_signals(void)
+{
+    struct sigaction old, standard = { .sa_handler = SIG_DFL };
+
+    for (int signo = 1; signo < 65; signo++) {
+        if (sigaction(signo, NULL, &old) < 0)
+            continue;
+        if (old.sa_handler != SIG_IGN || signo == SIGPIPE || signo == SIGXFSZ)
+            sigaction(signo, &standard, NULL);
+    }
+    if (original_chld.sa_handler == SIG_IGN)
+        sigaction(SIGCHLD, &original_chld, NULL);
+    return sigprocmask(SIG_SETMASK, &original_mask, NULL);
+}
+
+/* close_range(2) with CLOSE_RANGE_CLOEXEC is from Linux 5.11; the report pipe must live until execve. */
+static int child_descriptors(uint32_t closed)
+{
+    struct rlimit limit;
+
+    for (int fd = 0; fd < 3; fd++)
+        if (closed & (1u << fd))
+            close(fd);
+    if (syscall(SYS_close_range, 3u, ~0u, 4u) == 0)
+        return 0;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -1;
+    for (rlim_t fd = 3; fd < limit.rlim_cur; fd++)
+        fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
+static int child_limits(const sb_spec *spec)
+{
+    for (uint32_t i = 0; i < spec->limit_count; i++) {
+        struct rlimit limit = { spec->limits[i].soft, spec->limits[i].hard };
+
+        if (setrlimit(spec->limits[i].resource, &limit) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static _Noreturn void child_main(const sb_spec *spec, int go, int report)
+{
+    struct sock_fprog program = { (unsigned short)spec->filter_length, (struct sock_filter *)spec->filter };
+    char byte;
+
+    if (read(go, &byte, 1) != 1)
+        _exit(125);
+    if (child_signals() < 0)
+        child_fail(report, STEP_SIGNALS);
+    if (child_descriptors(spec->closed) < 0)
+        child_fail(report, STEP_CLOSE);
+    if (spec->cwd && chdir(spec->cwd) < 0)
+        child_fail(report, STEP_CHDIR);
+    if (child_limits(spec) < 0)
+        child_fail(report, STEP_LIMIT);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        child_fail(report, STEP_NO_NEW_PRIVS);
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+        child_fail(report, STEP_FILTER);
+    syscall(SYS_execve, spec->path, spec->argv, spec->envp);
+    child_fail(report, STEP_EXEC);
+}
+
+/* ---- launch: the supervisor's side ---- */
+
+static int fail(sb_failure *failure, int step, int error)
+{
+    failure->step = step;
+    failure->error = error;
+    return -error;
+}
+
+static void fill_details(sb_event *event);
+
+static void take_status(sb_event *event, int pid, int status, const struct rusage *usage)
+{
+    event->kind = SB_STATUS;
+    event->pid = pid;
+    event->status = status;
+    event->error = 0;
+    if (WIFSTOPPED(status)) {
+        fill_details(event);
+        return;
+    }
+    event->cpu_us = (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000LL +
+                    usage->ru_utime.tv_usec + usage->ru_stime.tv_usec;
+    event->maxrss_kb = usage->ru_maxrss;
+}
+
+/* Runs the child up to the seccomp stop of its execve, passing on whatever else stops it. */
+static int wait_for_exec(int pid, int report, sb_failure *failure, sb_event *event)
+{
+    for (;;) {
+        struct rusage usage;
+        int status, got = wait4(pid, &status, __WALL, &usage);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail(failure, STEP_WAIT, errno);
+        if (!WIFSTOPPED(status)) {
+            if (read(report, failure, sizeof *failure) == (ssize_t)sizeof *failure)
+                return -failure->error;
+            failure->status = status;
+            return fail(failure, STEP_DIED, ECHILD);
+        }
+        take_status(event, pid, status, &usage);
+        if (status >> 16 == PTRACE_EVENT_SECCOMP)
+            return pid;
+        if (status >> 16 == PTRACE_EVENT_STOP)
+            request(WSTOPSIG(status) == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN, pid, 0, 0);
+        else
+            request(PTRACE_CONT, pid, 0, status >> 16 ? 0 : WSTOPSIG(status));
+    }
+}
+
+static void discard(int pid)
+{
+    int status;
+
+    kill(pid, SIGKILL);
+    while (wait4(pid, &status, __WALL, NULL) < 0 && errno == EINTR)
+        ;
+}
+
+static int seize_and_go(int pid, int go, int report, sb_failure *failure, sb_event *event)
+{
+    int result;
+
+    if (request(PTRACE_SEIZE, pid, 0, SEIZE_OPTIONS) < 0) {
+        result = fail(failure, STEP_SEIZE, errno);
+        discard(pid);
+        return result;
+    }
+    if (write(go, "g", 1) != 1) {
+        result = fail(failure, STEP_PIPE, errno);
+        discard(pid);
+        return result;
+    }
+    return wait_for_exec(pid, report, failure, event);
+}
+
+static void close_pair(const int *pair)
+{
+    close(pair[0]);
+    close(pair[1]);
+}
+
+int sb_launch(const sb_spec *spec, sb_failure *failure, sb_event *event)
+{
+    int go[2], report[2], pid, result;
+
+    memset(failure, 0, sizeof *failure);
+    if (pipe2(go, O_CLOEXEC) < 0)
+        return fail(failure, STEP_PIPE, errno);
+    if (pipe2(report, O_CLOEXEC) < 0) {
+        result = fail(failure, STEP_PIPE, errno);
+        close_pair(go);
+        return result;
+    }
+    pid = fork();
+    if (pid == 0) {
+        close(go[1]);
+        close(report[0]);
+        child_main(spec, go[0], report[1]);
+    }
+    close(report[1]);
+    report[1] = -1;
+    result = pid < 0 ? fail(failure, STEP_FORK, errno) : seize_and_go(pid, go[1], report[0], failure, event);
+    close_pair(go);
+    close(report[0]);
+    return result;
+}
+
+const char *sb_step_name(int step)
+{
+    int known = step > 0 && step < (int)(sizeof step_names / sizeof *step_names);
+
+    return known ? step_names[step] : "unknown step";
+}
+
+/* ---- waiting ---- */
+
+/* struct ptrace_syscall_info (ptrace(2), Linux 5.3) as far as all kernels that have it agree. */
+struct syscall_info {
+    uint8_t op, pad[3];
+    uint32_t arch;
+    uint64_t ip, sp;
+    union {
+        struct { uint64_t nr, args[6]; } entry;
+        struct { int64_t rval; uint8_t is_error; } exit;
+    };
+    uint64_t ret_data;
+};
+
+static long fill_syscall(sb_event *event)
+{
+    struct syscall_info info;
+    long got;
+
+    memset(&info, 0, sizeof info);
+    got = request(PTRACE_GET_SYSCALL_INFO, event->pid, sizeof info, (unsigned long)&info);
+    if (got < 0)
+        return got;
+    event->op = info.op;
+    event->arch = info.arch;
+    event->ip = info.ip;
+    event->sp = info.sp;
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
+        event->rval = info.exit.rval;
+    } else {
+        event->nr = info.entry.nr;
+        memcpy(event->args, info.entry.args, sizeof event->args);
+    }
+    return 0;
+}
+
+static long fill_signal(sb_event *event)
+{
+    siginfo_t info;
+    long got;
+
+    memset(&info, 0, sizeof info);
+    got = request(PTRACE_GETSIGINFO, event->pid, 0, (unsigned long)&info);
+    event->signo = WSTOPSIG(event->status);
+    event->code = info.si_code;
+    event->sender = info.si_pid;
+    return got;
+}
+
+static void fill_details(sb_event *event)
+{
+    int kind = event->status >> 16;
+    unsigned long message = 0;
+    long got = 0;
+
+    event->op = 0;
+    event->message = 0;
+    if (kind == PTRACE_EVENT_SECCOMP || (!kind && WSTOPSIG(event->status) == (SIGTRAP | 0x80)))
+        got = fill_syscall(event);
+    else if (!kind)
+        got = fill_signal(event);
+    else if (kind != PTRACE_EVENT_STOP)
+        got = request(PTRACE_GETEVENTMSG, event->pid, 0, (unsigned long)&message);
+    event->message = message;
+    event->error = got < 0 ? errno : 0;
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static int take_signal(sb_event *event, const siginfo_t *info)
+{
+    event->kind = SB_SIGNAL;
+    event->signo = info->si_signo;
+    event->code = info->si_code;
+    event->sender = info->si_pid;
+    return 0;
+}
+
+/* Control signals stay blocked, so none is lost between two looks: sigtimedwait(2) takes them. */
+static int poll_control(sb_event *event, int64_t deadline_ns)
+{
+    struct timespec zero = { 0, 0 };
+    siginfo_t info;
+
+    if (sigtimedwait(&control_set, &info, &zero) > 0)
+        return take_signal(event, &info), 1;
+    if (deadline_ns >= 0 && now_ns() >= deadline_ns)
+        return event->kind = SB_DEADLINE, 1;
+    return 0;
+}
+
+static int sleep_for_signal(sb_event *event, int64_t deadline_ns)
+{
+    struct timespec left, *timeout = NULL;
+    siginfo_t info;
+    int signo;
+
+    if (deadline_ns >= 0) {
+        int64_t wait_ns = deadline_ns - now_ns();
+
+        if (wait_ns <= 0)
+            return event->kind = SB_DEADLINE, 1;
+        left.tv_sec = wait_ns / 1000000000LL;
+        left.tv_nsec = wait_ns % 1000000000LL;
+        timeout = &left;
+    }
+    signo = sigtimedwait(&waited_set, &info, timeout);
+    if (signo < 0 && errno != EAGAIN && errno != EINTR)
+        return -errno;
+    if (signo > 0 && signo != SIGCHLD)
+        return take_signal(event, &info), 1;
+    return 0;
+}
+
+/* __WNOTHREAD: only what this thread traces or started (wait(2)). */
+int sb_wait(sb_event *event, int64_t deadline_ns)
+{
+    for (;;) {
+        struct rusage usage;
+        int status, done, pid;
+
+        if (stops_until_control-- == 0) {
+            stops_until_control = CONTROL_INTERVAL;
+            if (poll_control(event, deadline_ns))
+                return 0;
+        }
+        pid = wait4(-1, &status, __WALL | __WNOTHREAD | WNOHANG, &usage);
+        if (pid > 0)
+            return take_status(event, pid, status, &usage), 0;
+        if (pid < 0 && errno == ECHILD)
+            return event->kind = SB_NONE, 0;
+        if (pid < 0 && errno != EINTR)
+            return -errno;
+        done = sleep_for_signal(event, deadline_ns);
+        if (done)
+            return done < 0 ? done : 0;
+    }
+}
+
+/* ---- what is done to a stopped tracee ---- */
+
+int sb_resume(int pid, int what, int signo)
+{
+    return request(what, pid, 0, signo) < 0 ? -errno : 0;
+}
+
+/* A tracee that vanished (ESRCH) is reported by the wait that follows. */
+int sb_resume_wait(int pid, int what, int signo, sb_event *event, int64_t deadline_ns)
+{
+    if (request(what, pid, 0, signo) < 0 && errno != ESRCH)
+        return -errno;
+    return sb_wait(event, deadline_ns);
+}
+
+int sb_poke(int pid, int offset, uint64_t value)
+{
+    return request(PTRACE_POKEUSR, pid, offset, value) < 0 ? -errno : 0;
+}
+
+/* orig_rax = -1 skips the call (seccomp_filter, "SECCOMP_RET_TRACE"); rax is what the guest sees. */
+int sb_answer(int pid, int64_t value)
+{
+    int failed = sb_poke(pid, offsetof(struct user_regs_struct, orig_rax), ~0ULL);
+
+    if (!failed)
+        failed = sb_poke(pid, offsetof(struct user_regs_struct, rax), (uint64_t)value);
+    return failed ? failed : sb_resume(pid, PTRACE_CONT, 0);
+}
+
+int sb_answer_wait(int pid, int64_t value, sb_event *event, int64_t deadline_ns)
+{
+    int failed = sb_answer(pid, value);
+
+    return failed && failed != -ESRCH ? failed : sb_wait(event, deadline_ns);
+}
+
+int sb_registers(int pid, uint64_t *registers)
+{
+    return request(PTRACE_GETREGS, pid, 0, (unsigned long)registers) < 0 ? -errno : 0;
+}
+
+/* ---- guest memory ---- */
+
+int64_t sb_read(int pid, uint64_t address, void *buffer, uint64_t length)
+{
+    struct iovec local = { buffer, length }, remote = { (void *)address, length };
+    ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+    return got < 0 ? -errno : got;
+}
+
+int64_t sb_write(int pid, uint64_t address, const void *buffer, uint64_t length)
+{
+    struct iovec local = { (void *)buffer, length }, remote = { (void *)address, length };
+    ssize_t got = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+
+    return got < 0 ? -errno : got;
+}
+
+/* Reads up to and without the NUL, page by page so that a string just before a hole is read whole.
+ * -ENAMETOOLONG: no NUL within length bytes. */
+int64_t sb_read_string(int pid, uint64_t address, void *buffer, uint64_t length)
+{
+    uint64_t have = 0;
+
+    while (have < length) {
+        uint64_t chunk = 4096 - ((address + have) & 4095);
+        int64_t got = sb_read(pid, address + have, (char *)buffer + have, chunk < length - have ? chunk : length - have);
+        char *end;
+
+        if (got <= 0)
+            return got < 0 ? got : -EFAULT;
+        end = memchr((char *)buffer + have, 0, (size_t)got);
+        if (end)
+            return end - (char *)buffer;
+        have += (uint64_t)got;
+    }
+    return -ENAMETOOLONG;
+}
+
+/* The initial stack (System V ABI): argc, argv…, NULL, envp…, NULL, (type, value)…, AT_NULL.
+ * Turns the entry `type` into AT_IGNORE. 1: done, 0: there is none. */
+int sb_hide_auxv(int pid, uint64_t stack, uint64_t type)
+{
+    uint64_t words[512], ignore = 1, at = stack + 8;
+    int nulls = 0;
+
+    for (;;) {
+        int64_t got = sb_read(pid, at, words, sizeof words);
+        int64_t count = got / 8, i = 0;
+
+        if (got < 0)
+            return (int)got;
+        if (count < 2)
+            return -EFAULT;
+        while (nulls < 2 && i < count)
+            nulls += words[i++] == 0;
+        for (; nulls == 2 && i + 1 < count; i += 2) {
+            if (words[i] == type)
+                return (got = sb_write(pid, at + i * 8, &ignore, 8)) < 0 ? (int)got : 1;
+            if (words[i] == 0)
+                return 0;
+        }
+        at += i * 8;
+    }
+}
+
+int sb_kill(int pid, int signo)
+{
+    return kill(pid, signo) < 0 ? -errno : 0;
+}

@@ -1,0 +1,64 @@
+/* The face of the C core. build.py hands these declarations to cffi; core.c includes them.
+ * Plain declarations only: no preprocessor lines. Functions return a negative errno on failure. */
+
+typedef struct {
+    int32_t kind;      /* SB_NONE, SB_STATUS, SB_SIGNAL or SB_DEADLINE */
+    int32_t pid;       /* SB_STATUS: the task */
+    int32_t status;    /* SB_STATUS: raw wait status */
+    int32_t error;     /* SB_STATUS: errno of the request that fetched the details, 0 if it worked */
+    int32_t signo;     /* signal-delivery-stop, or SB_SIGNAL: which */
+    int32_t code;      /* its si_code */
+    int32_t sender;    /* its si_pid */
+    int32_t op;        /* syscall stops: PTRACE_SYSCALL_INFO_ENTRY 1, EXIT 2, SECCOMP 3 */
+    uint32_t arch;
+    uint64_t message;  /* event stops: PTRACE_GETEVENTMSG */
+    uint64_t nr;
+    uint64_t ip;
+    uint64_t sp;
+    uint64_t args[6];
+    int64_t rval;
+    int64_t cpu_us;    /* ended tasks: user and system time, from wait4 */
+    int64_t maxrss_kb; /* ended tasks */
+} sb_event;
+
+typedef struct {
+    int32_t resource;
+    uint64_t soft;
+    uint64_t hard;
+} sb_limit;
+
+typedef struct {
+    const char *path;
+    char *const *argv;
+    char *const *envp;
+    const char *cwd;           /* NULL: stay */
+    const void *filter;        /* struct sock_filter[] */
+    uint32_t filter_length;    /* instructions */
+    uint32_t closed;           /* bit n: descriptor n is closed in the guest */
+    uint32_t limit_count;
+    const sb_limit *limits;
+} sb_spec;
+
+typedef struct {
+    int32_t step;   /* SB_STEP_* */
+    int32_t error;  /* errno, or 0 */
+    int32_t status; /* raw wait status, where the child ended without a word */
+} sb_failure;
+
+int sb_prepare(void);
+int sb_unprepare(void);
+int sb_protect(void);
+int sb_launch(const sb_spec *spec, sb_failure *failure, sb_event *event);
+const char *sb_step_name(int step);
+int sb_wait(sb_event *event, int64_t deadline_ns);
+int sb_resume(int pid, int request, int signo);
+int sb_resume_wait(int pid, int request, int signo, sb_event *event, int64_t deadline_ns);
+int sb_answer(int pid, int64_t value);
+int sb_answer_wait(int pid, int64_t value, sb_event *event, int64_t deadline_ns);
+int sb_poke(int pid, int offset, uint64_t value);
+int sb_registers(int pid, uint64_t *registers);
+int64_t sb_read(int pid, uint64_t address, void *buffer, uint64_t length);
+int64_t sb_read_string(int pid, uint64_t address, void *buffer, uint64_t length);
+int64_t sb_write(int pid, uint64_t address, const void *buffer, uint64_t length);
+int sb_hide_auxv(int pid, uint64_t stack, uint64_t type);
+int sb_kill(int pid, int signo);

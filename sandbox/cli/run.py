@@ -1,0 +1,199 @@
+"""Run a Linux program you do not trust under a policy, and log what it tried.
+
+Example:
+  run-untrusted-binary -p ostoo --audit run.jsonl -- ./program argument
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import NoReturn
+
+from sandbox import __version__
+from sandbox.audit.sinks import Sink, open_sink
+from sandbox.audit.text import escape
+from sandbox.audit.writer import AuditLog
+from sandbox.errors import AuditError, SandboxError, UsageError
+from sandbox.policy.load import load
+from sandbox.policy.model import Policy
+from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size
+from sandbox.runner import Request, Result, effective, supervise
+
+NAME = "run-untrusted-binary"
+EPILOG = """\
+exit status:
+  the guest's own     it exited
+  128 + N             it died of signal N (159: killed by the policy, SIGSYS)
+  124                 wall-clock limit
+  125                 wrong command line or policy, or the sandbox failed; the guest is dead
+  126, 127            the program was found but cannot run here; there is no such program
+
+example:
+  run-untrusted-binary -p ostoo --audit run.jsonl -- ./program argument
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see --help)")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog=NAME,
+        usage=f"{NAME} [OPTIONS] [--] PROGRAM [ARG...]",
+        description="Run a Linux program you do not trust under a policy, and log what it tried.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("-p", "--policy", default="default", metavar="NAME|FILE", help="a shipped policy or a file (default: %(default)s)")
+    add("--audit", metavar="FILE", help="write the audit log, JSON Lines; - is standard error")
+    add("--outcome", metavar="FILE", help="write how the run ended as one JSON object")
+    add("--timeout", metavar="S", help="wall-clock limit, seconds (or 2m, 1h)")
+    add("--file-size", metavar="SIZE", help="largest file the guest may write")
+    add("--open-files", metavar="N", help="how many descriptors a guest process may have")
+    add("--waive", action="append", default=[], metavar="NAME=REASON", help="loosen a limit of the policy, and say why")
+    add("--cwd", metavar="DIR", help="the guest's working directory")
+    add("--env", action="append", default=[], metavar="NAME[=VALUE]", help="add to the guest's environment")
+    add("--vfork", choices=("emulate", "kernel"), help="who blocks the parent of a spawn (default: the policy's)")
+    add("-v", "--verbose", action="store_true", help="say how the run ended")
+    add("-q", "--quiet", action="store_true", help="no hints")
+    add("--version", action="version", version=f"{NAME} {__version__}")
+    add("command", nargs=argparse.REMAINDER, metavar="PROGRAM", help=argparse.SUPPRESS)
+    return parser
+
+
+def _command(words: list[str]) -> tuple[str, ...]:
+    if words[:1] == ["--"]:
+        words = words[1:]
+    if not words:
+        raise UsageError("no program given (see --help)")
+    return tuple(words)
+
+
+def _positive(option: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:12]) == int(text):
+        raise UsageError(f"{option} {text!r}: a positive whole number is needed")
+    return int(text)
+
+
+def _value(option: str, text: str | None, parse: str) -> float | int | None:
+    if text is None:
+        return None
+    if parse == "count":
+        return _positive(option, text)
+    try:
+        return parse_duration(text) if parse == "duration" else parse_size(text)
+    except ValueError:
+        allowed = DURATIONS if parse == "duration" else SIZES
+        raise UsageError(f"{option} {text!r}: needed is {allowed}") from None
+
+
+def _waived(entries: list[str]) -> tuple[str, ...]:
+    names = []
+    for entry in entries:
+        name, _, reason = entry.partition("=")
+        if name not in ("wall", "file-size", "open-files") or not reason.strip():
+            raise UsageError(f"--waive {entry!r}: NAME=REASON is needed, NAME one of wall, file-size, open-files")
+        names.append(name)
+    return tuple(names)
+
+
+def _limited(policy: Policy, options: argparse.Namespace, waived: tuple[str, ...]) -> Policy:
+    wanted = {
+        "wall": _value("--timeout", options.timeout, "duration"),
+        "file_size": _value("--file-size", options.file_size, "size"),
+        "open_files": _value("--open-files", options.open_files, "count"),
+    }
+    for name, value in wanted.items():
+        own = getattr(policy.limits, name)
+        shown = name.replace("_", "-")
+        if value is not None and own is not None and value > own and shown not in waived:
+            raise UsageError(f"{shown} {value:g} is above the policy's {own:g}; loosen it with --waive {shown}=REASON")
+    return effective(policy, vfork=options.vfork, **wanted)
+
+
+def _missing_stdio() -> frozenset[int]:
+    """Descriptors 0 to 2 that the caller closed: kept busy here, closed in the guest."""
+    missing = set()
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            missing.add(fd)
+    return frozenset(missing)
+
+
+def say(text: str) -> None:
+    """One line on standard error, whatever the text holds."""
+    try:
+        os.write(2, f"{NAME}: {escape(text)}\n".encode("utf-8", "backslashreplace"))
+    except OSError:
+        pass
+
+
+def _open_outcome(path: str | None) -> int | None:
+    if path is None:
+        return None
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--outcome {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _write_outcome(fd: int | None, result: Result) -> None:
+    if fd is None:
+        return
+    try:
+        data = json.dumps(result.outcome.as_dict()).encode() + b"\n"
+        while data:
+            data = data[os.write(fd, data) :]
+        os.close(fd)
+    except OSError as error:
+        raise AuditError(f"cannot write the outcome: {error.strerror}") from None
+
+
+def _run(arguments: list[str]) -> int:
+    missing = _missing_stdio()
+    options = _parser().parse_args(arguments)
+    waived = _waived(options.waive)
+    policy = _limited(load(options.policy), options, waived)
+    request = Request(_command(options.command), policy, options.cwd, tuple(options.env), None, waived, missing)
+    sinks: list[Sink] = [open_sink(options.audit)] if options.audit else []
+    outcome_fd = _open_outcome(options.outcome)
+    result = supervise(request, AuditLog(sinks), os.environ)
+    _report(options, result)
+    _write_outcome(outcome_fd, result)
+    return result.exit_status
+
+
+def _report(options: argparse.Namespace, result: Result) -> None:
+    outcome = result.outcome
+    if options.verbose or outcome.status in ("violation", "limit", "setup-error", "internal-error"):
+        say(outcome.reason)
+    if result.hint and not options.quiet:
+        say(f"hint: {result.hint}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The console script. Every error is one line and a documented exit status."""
+    try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except SandboxError as error:
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except RecursionError:
+        say("input nested too deeply")
+        return 125
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""`sandbox.run`: a run as a function call, in a host program with a life of its own.
+
+The supervisor is a process of its own. Tracing from a thread of the host would leave the run at the mercy
+of the host: a SIGCHLD handler with waitpid(-1), as many servers have, would take the tracer's stops.
+So the host keeps its children, handlers, signal mask, affinity, umask and descriptors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from sandbox.errors import AuditError, InternalError, UsageError
+from sandbox.outcome import Outcome, Usage
+from sandbox.policy.load import load
+from sandbox.policy.model import Policy
+from sandbox.runner import Request, effective
+
+_WORKER = "import sys; sys.path[:0] = [{root!r}]; from sandbox.worker import main; main({request}, {result})"
+_File = int | IO[Any] | None
+
+
+def run(
+    args: Sequence[str | os.PathLike[str]],
+    *,
+    policy: str | os.PathLike[str] | Policy = "default",
+    audit: str | os.PathLike[str] | None = None,
+    timeout: float | None = None,
+    stdin: _File = None,
+    input: bytes | None = None,  # noqa: A002  (subprocess.run's name)
+    stdout: _File = None,
+    stderr: _File = None,
+    capture_output: bool = False,
+    cwd: str | os.PathLike[str] | None = None,
+    env: Mapping[str, str] | None = None,
+    vfork: str | None = None,
+) -> Outcome:
+    """Run a program under a policy and wait for its end; it feels like `subprocess.run`.
+
+    `policy` is a shipped name, a file or a loaded Policy; `audit` a file for the log; `timeout` a
+    wall-clock limit in seconds, which ends the run with status "limit"; `env` is added to the policy's
+    environment. With `capture_output` the outcome's `stdout` and `stderr` are bytes.
+
+    Raises PolicyError for a wrong policy, UsageError for wrong arguments, AuditError where the log cannot
+    be opened. Everything about the program itself, also that there is none, is told by the outcome.
+    """
+    if capture_output and (stdout is not None or stderr is not None):
+        raise UsageError("capture_output and stdout or stderr exclude each other")
+    if input is not None and stdin is not None:
+        raise UsageError("input and stdin exclude each other")
+    pipe = subprocess.PIPE
+    request = _request(args, policy, timeout, cwd, env, vfork)
+    message = {"request": request, "audit": _path(audit), "environ": dict(os.environ)}
+    streams = (
+        pipe if input is not None else stdin,
+        pipe if capture_output else stdout,
+        pipe if capture_output else stderr,
+    )
+    return _converse(pickle.dumps(message), streams, input)
+
+
+def _path(value: str | os.PathLike[str] | None) -> str | None:
+    return None if value is None else os.fspath(value)
+
+
+def _request(
+    args: Sequence[str | os.PathLike[str]],
+    policy: str | os.PathLike[str] | Policy,
+    timeout: float | None,
+    cwd: str | os.PathLike[str] | None,
+    env: Mapping[str, str] | None,
+    vfork: str | None,
+) -> Request:
+    if isinstance(args, str | bytes) or not args:
+        raise UsageError("args must be a sequence of strings that names a program")
+    argv = tuple(os.fspath(one) for one in args)
+    if any(not isinstance(one, str) or "\0" in one for one in argv):
+        raise UsageError("args must be strings without NUL bytes")
+    if timeout is not None and not 0 < timeout < 1e9:
+        raise UsageError("timeout must be a positive number of seconds")
+    if vfork not in (None, "emulate", "kernel"):
+        raise UsageError("vfork must be 'emulate' or 'kernel'")
+    loaded = policy if isinstance(policy, Policy) else load(os.fspath(policy))
+    extra = tuple(f"{name}={value}" for name, value in (env or {}).items())
+    return Request(argv, effective(loaded, vfork=vfork), _path(cwd), extra, timeout)
+
+
+def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes | None) -> Outcome:
+    request_read, request_write = os.pipe()
+    result_read, result_write = os.pipe()
+    try:
+        process = _start(request_read, result_write, streams)
+    except BaseException:
+        os.close(request_write)
+        os.close(result_read)
+        raise
+    finally:
+        os.close(request_read)
+        os.close(result_write)
+    with process:
+        try:
+            _send(request_write, len(message).to_bytes(8, "little") + message)
+            out, err = process.communicate(data)
+            answer = _receive(result_read)
+        finally:
+            os.close(request_write)
+            os.close(result_read)
+    return _outcome(answer, out, err)
+
+
+def _start(request: int, result: int, streams: tuple[_File, _File, _File]) -> subprocess.Popen[bytes]:
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = _WORKER.format(root=root, request=request, result=result)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", code],
+        stdin=streams[0], stdout=streams[1], stderr=streams[2], pass_fds=(request, result),
+    )  # fmt: skip
+
+
+def _send(fd: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    except BrokenPipeError:
+        pass  # the supervisor process is gone; its missing answer says so
+
+
+def _receive(fd: int) -> dict[str, Any]:
+    data = b""
+    while chunk := os.read(fd, 1 << 16):
+        data += chunk
+    if not data:
+        raise InternalError("the supervisor process ended without an answer; every guest is dead")
+    answer: dict[str, Any] = json.loads(data)
+    return answer
+
+
+def _outcome(answer: dict[str, Any], out: bytes | None, err: bytes | None) -> Outcome:
+    if "error" in answer:
+        raise AuditError(answer["error"])
+    fields = answer["outcome"]
+    fields["usage"] = Usage(**fields["usage"])
+    fields["waivers"] = tuple(fields["waivers"])
+    return Outcome(**fields, stdout=out, stderr=err)

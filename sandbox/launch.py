@@ -1,0 +1,123 @@
+"""From a program name and a policy to what the kernel needs to start the guest: file, environment, limits."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sandbox import elf
+from sandbox._kernel import calls
+from sandbox.errors import NotFoundError, NotRunnableError, SetupError, UsageError
+from sandbox.policy.model import Environment, Policy
+
+RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_NOFILE = 1, 4, 7
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+class Program(NamedTuple):
+    """A runnable program: the path to exec, its checked and still open file, and that file's identity."""
+
+    path: str
+    fd: int
+    identity: tuple[int, int]
+
+
+def find(name: str, search: str) -> str:
+    """The path a shell would run for `name`. Raises NotFoundError."""
+    if "/" in name:
+        return name
+    for directory in search.split(":") if name else ():
+        candidate = os.path.join(directory or ".", name)
+        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+            return candidate
+    raise NotFoundError(f"{name or '(empty name)'}: no such program in PATH")
+
+
+def open_program(name: str, search: str) -> Program:
+    """Find, open and check a program. Raises NotFoundError, or NotRunnableError with the reason."""
+    path = find(name, search)
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            raise NotRunnableError(f"{path}: {'is a directory' if stat.S_ISDIR(mode) else 'not a regular file'}")
+        if not os.access(path, os.X_OK, effective_ids=True):
+            raise NotRunnableError(f"{path}: no permission to execute it")
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            raise NotFoundError(f"{path}: {error.strerror}") from None
+        raise NotRunnableError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise NotFoundError("a program name cannot hold a NUL byte") from None
+    try:
+        elf.check_runnable(fd, path)
+    except BaseException:
+        os.close(fd)
+        raise
+    facts = os.fstat(fd)
+    return Program(path, fd, (facts.st_dev, facts.st_ino))
+
+
+def _kept(name: str, patterns: Iterable[str]) -> bool:
+    return any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in patterns)
+
+
+def environment(rules: Environment, extra: Iterable[str], outer: Mapping[str, str]) -> dict[str, str]:
+    """The guest's whole environment: what the policy keeps and sets, then `extra` (NAME or NAME=VALUE).
+
+    Raises UsageError for an entry without a name.
+    """
+    result = {name: value for name, value in outer.items() if _kept(name, rules.keep)}
+    result.update(rules.set)
+    for entry in extra:
+        name, given, value = entry.partition("=")
+        if not name or "\0" in entry:
+            raise UsageError(f"--env {entry!r}: a variable needs a name")
+        if given:
+            result[name] = value
+        elif name in outer:
+            result[name] = outer[name]
+    return result
+
+
+def limits(policy: Policy) -> tuple[tuple[int, int, int], ...]:
+    """Kernel limits as (resource, soft, hard), never above what this process may set (setrlimit(2))."""
+    wanted = [(RLIMIT_CORE, 0)]
+    if policy.limits.file_size is not None:
+        wanted.append((RLIMIT_FSIZE, policy.limits.file_size))
+    if policy.limits.open_files is not None:
+        wanted.append((RLIMIT_NOFILE, policy.limits.open_files))
+    return tuple((resource, value, value) for resource, value in _capped(wanted))
+
+
+def _capped(wanted: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    from resource import RLIM_INFINITY, getrlimit  # noqa: PLC0415
+
+    for which, value in wanted:
+        hard = getrlimit(which)[1]
+        yield which, value if hard == RLIM_INFINITY else min(value, hard)
+
+
+def start(spec: calls.Spec) -> calls.RawEvent:
+    """Start the guest; it stands at the seccomp stop of its first execve. Raises SetupError by step."""
+    try:
+        event = calls.launch(spec)
+    except calls.LaunchError as error:
+        raise SetupError(f"cannot start the guest: {error.step}: {error.strerror}{_remedy(error)}") from None
+    if event.error:
+        calls.kill(event.pid, 9)
+        raise SetupError(
+            f"PTRACE_GET_SYSCALL_INFO: {os.strerror(event.error)}; it needs Linux 5.3 or later"
+        )
+    return event
+
+
+def _remedy(error: calls.LaunchError) -> str:
+    if "PTRACE" in error.step and error.errno == errno.EPERM:
+        return " (is kernel.yama.ptrace_scope 3, or does a container forbid ptrace?)"
+    if "seccomp" in error.step and error.errno in (errno.ENOSYS, errno.EINVAL):
+        return " (the kernel needs CONFIG_SECCOMP_FILTER)"
+    return ""

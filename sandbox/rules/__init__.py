@@ -1,0 +1,30 @@
+"""From a call to a verdict: the policy decides on registers, then the rule families look closer.
+
+A family says as data which calls it wants to see; those calls stop in the supervisor whenever the policy
+allows them. Adding a family touches this list and nothing else.
+"""
+
+from __future__ import annotations
+
+from sandbox.outcome import Allow, Emulate, Verdict
+from sandbox.policy.model import Policy
+from sandbox.rules import clone, execve, signals, stubs
+from sandbox.rules.view import GuestView
+from sandbox.syscalls import table
+from sandbox.syscalls.call import Call
+
+_FAMILIES = (clone, execve, signals)
+_JUDGES = {nr: family.judge for family in _FAMILIES for name in family.CALLS if (nr := table.number(name)) is not None}
+
+SUPERVISED: frozenset[int] = frozenset(_JUDGES)
+"""Numbers of calls that always stop in the supervisor where a policy lets them run."""
+
+
+def judge(policy: Policy, call: Call, view: GuestView) -> Verdict:
+    """The verdict on one call. Raises OSError where guest memory that must be judged cannot be read."""
+    decision = policy.decide(call)
+    if isinstance(decision, Emulate):
+        decision = stubs.answer(decision, call, view)
+    if isinstance(decision, Allow) and call.nr in _JUDGES:
+        return _JUDGES[call.nr](policy, call, view, decision)
+    return decision

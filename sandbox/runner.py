@@ -1,0 +1,225 @@
+"""The composition root: policy, filter, guest, supervisor and log meet here, and nowhere else.
+
+`supervise` turns this process into the supervisor of one run; `sandbox.run` starts a process for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sandbox import elf, launch, rules
+from sandbox._kernel import calls
+from sandbox.audit.writer import AuditLog
+from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError
+from sandbox.outcome import Outcome, Usage
+from sandbox.policy.model import Policy
+from sandbox.seccomp import bpf
+from sandbox.seccomp.compile import compile_policy
+from sandbox.supervisor.loop import Ending, ExecFailed, Supervisor
+from sandbox.supervisor.recorder import Recorder
+
+ENFORCEMENT = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
+_SIGSYS_STATUS = 128 + 31
+
+
+class Request(NamedTuple):
+    """One run: what to start and under which policy. Strings may hold surrogate-escaped bytes."""
+
+    argv: tuple[str, ...]
+    policy: Policy
+    cwd: str | None = None
+    env: tuple[str, ...] = ()
+    timeout: float | None = None
+    waivers: tuple[str, ...] = ()
+    closed: frozenset[int] = frozenset()
+
+
+class Result(NamedTuple):
+    """An outcome, the exit status of a command that reports it, and a hint for the person, or ''."""
+
+    outcome: Outcome
+    exit_status: int
+    hint: str = ""
+
+
+def supervise(request: Request, log: AuditLog, outer: Mapping[str, str]) -> Result:
+    """Run to the end. Never raises for what a guest or a program file does; every failure is an outcome.
+
+    Blocks control signals in this process and gives up its stdin and stdout: call it once, in a process
+    of its own, on its main thread.
+    """
+    run = _Run(request, log, outer)
+    try:
+        result = run.finish(run.supervise())
+    except SandboxError as error:
+        result = run.failed(error)
+    try:
+        run.write_end(result)
+    except AuditError as error:
+        return run.failed(error)
+    return result
+
+
+class _Run:
+    def __init__(self, request: Request, log: AuditLog, outer: Mapping[str, str]) -> None:
+        self.request = request
+        self.policy = request.policy
+        self.log = log
+        self.outer = outer
+        self.recorder = Recorder(log)
+        self.supervisor: Supervisor | None = None
+        self.started_ns = time.monotonic_ns()
+        self.written_start = False
+
+    def supervise(self) -> Ending:
+        program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
+        spec = self._spec(program)
+        calls.prepare()
+        try:
+            return self._supervise(program, launch.start(spec))
+        except ExecFailed as error:
+            raise NotRunnableError(self._exec_failure(program, error)) from None
+
+    def _supervise(self, program: launch.Program, event: calls.RawEvent) -> Ending:
+        wall = self.request.timeout if self.request.timeout is not None else self.policy.limits.wall
+        deadline = -1 if wall is None else self.started_ns + int(wall * 1e9)
+        self.supervisor = Supervisor(
+            self.policy, self.recorder, blocking=self.policy.process.vfork, deadline_ns=deadline
+        )
+
+        def begin() -> None:
+            calls.protect()
+            _release_stdio()
+            self.write_start(program, event.pid)
+
+        return self.supervisor.run(event, program.identity, begin)
+
+    def _spec(self, program: launch.Program) -> calls.Spec:
+        env = launch.environment(self.policy.environment, self.request.env, self.outer)
+        return calls.Spec(
+            path=os.fsencode(program.path),
+            argv=tuple(os.fsencode(one) for one in self.request.argv),
+            envp=tuple(os.fsencode(f"{name}={value}") for name, value in env.items()),
+            filter=bpf.encode(compile_policy(self.policy, rules.SUPERVISED)),
+            cwd=None if self.request.cwd is None else os.fsencode(self.request.cwd),
+            limits=launch.limits(self.policy),
+            closed=self.request.closed,
+        )
+
+    def _exec_failure(self, program: launch.Program, error: ExecFailed) -> str:
+        if error.error == 2:
+            facts = elf.facts(program.fd)
+            return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
+        return f"{program.path}: execve: {error}"
+
+    # ---- records ----
+
+    def write_start(self, program: launch.Program | None, pid: int | None) -> None:
+        """The first record; without a program where there is none to run."""
+        self.written_start = True
+        if not self.log.active:
+            return
+        self.log.emit(
+            "start",
+            time=_rfc3339(time.time()),
+            argv=[_text(one) for one in self.request.argv],
+            cwd=_text(self.request.cwd or os.getcwd()),
+            policy={"name": self.policy.name, "sha256": self.policy.sha256},
+            kernel=os.uname().release,
+            enforcement=ENFORCEMENT,
+            elf=elf.facts(program.fd).as_dict() if program else None,
+            level="decisions",
+            pid=pid,
+        )
+
+    def write_end(self, result: Result) -> None:
+        """The last record."""
+        if not self.log.active:
+            return
+        if not self.written_start:
+            self.write_start(None, None)
+        self.log.emit("end", **result.outcome.as_dict(), calls=self.recorder.counts)
+
+    # ---- results ----
+
+    def finish(self, ending: Ending) -> Result:
+        """The result of a run that was supervised to its end."""
+        outcome = Outcome(
+            ending.status, ending.reason, ending.exit_code, ending.signal, ending.rule,
+            self._usage(), ENFORCEMENT, self._waivers(),
+        )  # fmt: skip
+        bad = ending.status not in ("ok", "limit")
+        return Result(outcome, _exit_status(ending), self._hint() if bad else "")
+
+    def failed(self, error: SandboxError) -> Result:
+        """The result of a run that could not be started, or that ended closed."""
+        internal = isinstance(error, InternalError | AuditError)
+        status: Any = "internal-error" if internal else "setup-error"
+        outcome = Outcome(
+            status, str(error), usage=self._usage(), enforcement=ENFORCEMENT, waivers=self._waivers()
+        )
+        return Result(outcome, error.exit_code)
+
+    def _waivers(self) -> tuple[str, ...]:
+        return (*(one.name for one in self.policy.waivers), *self.request.waivers)
+
+    def _usage(self) -> Usage:
+        from resource import RUSAGE_CHILDREN, getrusage  # noqa: PLC0415
+
+        used = getrusage(RUSAGE_CHILDREN)
+        return Usage(
+            wall_s=round((time.monotonic_ns() - self.started_ns) / 1e9, 6),
+            cpu_s=round(used.ru_utime + used.ru_stime, 6),
+            max_rss_bytes=used.ru_maxrss * 1024,
+            processes=self.supervisor.tasks.made if self.supervisor else 0,
+            calls_supervised=self.recorder.supervised,
+            calls_refused=self.recorder.refused,
+        )
+
+    def _hint(self) -> str:
+        refusals = list(self.recorder.refusals)
+        if not refusals:
+            return ""
+        hinted = [one for one in refusals if self.policy.hint(one[1])]
+        call, rule, _ = (hinted or refusals)[-1]
+        text = self.policy.hint(rule)
+        return f"{call} refused by {self.policy.name}:{rule}" + (f": {text}" if text else "")
+
+
+def _exit_status(ending: Ending) -> int:
+    if ending.status == "violation":
+        return _SIGSYS_STATUS
+    if ending.status == "limit":
+        return 124
+    if ending.exit_code is not None:
+        return ending.exit_code
+    return 128 + ending.signo
+
+
+def _release_stdio() -> None:
+    """Standard input and output belong to the guest alone: a pipe must close when the guest closes it."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    os.close(null)
+
+
+def _text(value: str) -> str:
+    return os.fsencode(value).decode("utf-8", "backslashreplace")
+
+
+def _rfc3339(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
+
+
+def effective(policy: Policy, **changes: Any) -> Policy:
+    """The policy with limits or `[process]` values replaced, as options of a run ask for."""
+    limits = {name: changes[name] for name in ("wall", "file_size", "open_files") if changes.get(name) is not None}
+    process = {name: changes[name] for name in ("vfork",) if changes.get(name) is not None}
+    return policy._replace(limits=policy.limits._replace(**limits), process=policy.process._replace(**process))
+
+
+__all__: Sequence[str] = ("Request", "Result", "effective", "supervise")

@@ -1,0 +1,98 @@
+"""Program images: what an execve asked for, and what runs after it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sandbox.errors import SandboxError
+from sandbox.rules.execve import is_x86_64_elf
+from sandbox.rules.view import GuestView
+from sandbox.syscalls import table
+from sandbox.syscalls.call import Call
+
+_EXECVE = table.NUMBERS["execve"]
+_EXECVEAT = table.NUMBERS["execveat"]
+EXEC_CALLS = frozenset({_EXECVE, _EXECVEAT})
+ARGUMENTS_SHOWN = 256
+
+
+def text(raw: bytes) -> str:
+    """Guest bytes as text that survives JSON and terminals: what is not UTF-8 shows as \\xNN."""
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def reader(view: GuestView) -> Callable[[int], str | None]:
+    """How a record's arguments get at guest strings: None where they cannot be read."""
+
+    def read(address: int) -> str | None:
+        try:
+            return text(view.read_string(address))
+        except OSError:
+            return None
+
+    return read
+
+
+def request(call: Call, view: GuestView) -> dict[str, Any]:
+    """Path and argv of an execve, for the record of its success."""
+    at = 1 if call.nr == _EXECVEAT else 0
+    read = reader(view)
+    return {"path": read(call.args[at]) or "", "argv": _arguments(call.args[at + 1], view, read)}
+
+
+def _arguments(vector: int, view: GuestView, read: Callable[[int], str | None]) -> list[str]:
+    shown: list[str] = []
+    try:
+        while len(shown) < ARGUMENTS_SHOWN:
+            pointer = int.from_bytes(view.read(vector + 8 * len(shown), 8), "little")
+            if pointer == 0:
+                return shown
+            shown.append(read(pointer) or "")
+    except OSError:
+        return shown
+    return [*shown, "…"]
+
+
+class Image(NamedTuple):
+    """The file a task runs, as /proc/PID/exe leads to it."""
+
+    path: str
+    device: int
+    inode: int
+    native: bool
+
+    def facts(self) -> dict[str, Any] | None:
+        """The `elf` object of the audit record, or None where the file cannot be read."""
+        from sandbox import elf  # noqa: PLC0415  (loads pyelftools, which only an audited run needs)
+
+        try:
+            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            return elf.facts(fd).as_dict()
+        except SandboxError:
+            return None
+        finally:
+            os.close(fd)
+
+
+def inspect(pid: int) -> Image:
+    """The image of a task at its exec stop. Raises ProcessLookupError if the task vanished.
+
+    `native` is False, too, for a file that cannot be read: its task's memory could not be read either.
+    """
+    path = f"/proc/{pid}/exe"
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ProcessLookupError(3, "execve") from None
+    except OSError:
+        return Image(path, 0, 0, native=False)
+    try:
+        facts = os.fstat(fd)
+        return Image(path, facts.st_dev, facts.st_ino, is_x86_64_elf(os.pread(fd, 20, 0)))
+    finally:
+        os.close(fd)

@@ -1,0 +1,149 @@
+"""What happened, as audit records; and the counts that the outcome reports."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sandbox._kernel.calls import Registers
+from sandbox.outcome import Allow, Kill, Refuse, Return, Rewrite, Verdict
+from sandbox.supervisor.stops import Exited, Killed
+from sandbox.supervisor.tracee import Task
+from sandbox.supervisor.vfork import Born, Release
+from sandbox.syscalls import decode, errnos, flags, table
+from sandbox.syscalls.call import Call
+
+CLONE_VFORK = 0x4000
+CLONE_THREAD = 0x10000
+
+
+class Log(Protocol):
+    """What the supervisor needs of an audit log (`sandbox.audit.writer.AuditLog`)."""
+
+    @property
+    def active(self) -> bool:
+        """False where nobody reads: fields need not be built."""
+
+    def emit(self, event: str, /, **fields: Any) -> None:
+        """Write one record; raises AuditError where that fails."""
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """The verdict as audit records name it."""
+    match verdict:
+        case Allow():
+            return "allow"
+        case Refuse():
+            return "refuse"
+        case Return():
+            return "return"
+        case Rewrite():
+            return "rewrite"
+        case Kill():
+            return "kill"
+
+
+def _shown(registers: Registers | None, rax: int | None = None) -> dict[str, str] | None:
+    if registers is None:
+        return None
+    values = {"rip": registers.rip, "rsp": registers.rsp, "rax": registers.rax if rax is None else rax}
+    values |= {"r9": registers.r9, "eflags": registers.eflags}
+    return {name: f"{value:#x}" for name, value in values.items()}
+
+
+class Recorder:
+    """Writes records of a run and counts its calls. Each method returns when the record is in the log."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self.counts: dict[str, dict[str, int]] = {}
+        self.refusals: dict[tuple[str, str, int], int] = {}
+        self.supervised = 0
+        self.refused = 0
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is written at all."""
+        return self._log.active
+
+    def call(self, task: Task, call: Call, verdict: Verdict, read: Callable[[int], str | None], ret: int | None = None) -> None:
+        """A supervised call and what was decided."""
+        name, word = table.name(call.nr), verdict_word(verdict)
+        self._count(name, word, verdict)
+        if not self._log.active:
+            return
+        fields: dict[str, Any] = {
+            "pid": task.tgid, "tid": task.tid, "nr": call.nr, "call": name,
+            "args": decode.describe(call, read), "verdict": word,
+        }  # fmt: skip
+        if isinstance(verdict, Refuse):
+            fields["errno"] = errnos.errno_name(verdict.errno)
+        fields["rule"] = verdict.rule
+        if ret is not None:
+            fields["ret"] = ret
+        elif isinstance(verdict, Return):
+            fields["ret"] = verdict.value
+        self._log.emit("call", **fields)
+
+    def _count(self, name: str, word: str, verdict: Verdict) -> None:
+        self.supervised += 1
+        per_call = self.counts.setdefault(name, {})
+        per_call[word] = per_call.get(word, 0) + 1
+        if isinstance(verdict, Refuse):
+            self.refused += 1
+            key = (name, verdict.rule, verdict.errno)
+            self.refusals[key] = self.refusals.pop(key, 0) + 1
+
+    def child(self, task: Task | None, born: Born, parent: Registers | None, child: Registers | None) -> None:
+        """A task was made. The registers are those each side goes on with: the kernel writes the parent's
+        rax (the child's pid) only after the stop at which the others are read."""
+        request = born.request.flags
+        kind = "thread" if request & CLONE_THREAD else "spawn" if request & CLONE_VFORK else "fork"
+        self._log.emit(
+            "child",
+            pid=task.tgid if task else born.parent,
+            child=born.child,
+            kind=kind,
+            flags=flags.format("clone", request),
+            parent_regs=_shown(parent, born.child),
+            child_regs=_shown(child),
+        )
+
+    def block(self, parent: Task, child: int) -> None:
+        """The parent waits for the child's exec or end."""
+        parent.blocked_since = time.monotonic_ns()
+        self._log.emit("vfork-block", pid=parent.tgid, child=child)
+
+    def release(self, parent: Task, order: Release) -> None:
+        """The parent's wait is over."""
+        blocked = time.monotonic_ns() - parent.blocked_since
+        self._log.emit("vfork-release", pid=parent.tgid, child=order.child, cause=order.cause, blocked_ns=blocked)
+
+    def exec(self, task: Task, path: str, argv: list[str], elf: dict[str, Any] | None) -> None:
+        """A new image is in place; none of it ran."""
+        self._log.emit("exec", pid=task.tgid, path=path, argv=argv, elf=elf)
+
+    def signal(self, task: Task, signo: int, sender: int | None) -> None:
+        """A signal is about to be delivered."""
+        if self._log.active:
+            name = flags.signal_name(signo)
+            self._log.emit("signal", pid=task.tgid, signal=name, **{"from": "kernel" if sender is None else sender})
+
+    def exit(self, task: Task, stop: Exited | Killed) -> None:
+        """A task is gone."""
+        if not self._log.active:
+            return
+        fields: dict[str, Any] = {"pid": task.tgid}
+        if task.tid != task.tgid:
+            fields["tid"] = task.tid
+        if isinstance(stop, Exited):
+            fields["code"] = stop.code
+        else:
+            fields["signal"] = flags.signal_name(stop.signo)
+        usage = {"cpu_s": stop.cpu_us / 1e6, "max_rss_bytes": stop.maxrss_kb * 1024}
+        self._log.emit("exit", **fields, usage=usage)
+
+    def limit(self, which: str, value: float) -> None:
+        """A limit of the run was reached."""
+        self._log.emit("limit", which=which, value=value)

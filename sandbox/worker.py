@@ -1,0 +1,67 @@
+"""The supervisor process that `sandbox.run` starts: takes one pickled request, gives back one outcome.
+
+The request pipe stays open as long as the host wants the run: when the host dies or gives up, its end
+closes, the kernel sends us SIGHUP (fcntl(2), F_SETSIG), and the guest is ended as at a hang-up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pickle
+import signal
+from typing import Any
+
+from sandbox.audit.sinks import Sink, open_sink
+from sandbox.audit.writer import AuditLog
+from sandbox.errors import SandboxError
+from sandbox.runner import Request, Result, supervise
+
+_F_SETSIG = 10
+
+
+def _receive(fd: int) -> dict[str, Any]:
+    length = int.from_bytes(_exactly(fd, 8), "little")
+    message: dict[str, Any] = pickle.loads(_exactly(fd, length))  # from our own parent, by an own pipe
+    return message
+
+
+def _exactly(fd: int, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        chunk = os.read(fd, length - len(data))
+        if not chunk:
+            os._exit(125)
+        data += chunk
+    return data
+
+
+def _hang_up_with(fd: int) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(fd, _F_SETSIG, int(signal.SIGHUP))
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
+    try:
+        if os.read(fd, 1) == b"":
+            os._exit(125)
+    except BlockingIOError:
+        pass
+
+
+def main(request_fd: int, result_fd: int) -> None:
+    """Serve one run; the result goes to `result_fd` as JSON."""
+    message = _receive(request_fd)
+    _hang_up_with(request_fd)
+    request: Request = message["request"]
+    try:
+        sinks: list[Sink] = [open_sink(message["audit"])] if message["audit"] else []
+    except SandboxError as error:
+        answer = {"error": str(error)}
+    else:
+        result: Result = supervise(request, AuditLog(sinks), message["environ"])
+        answer = {"outcome": result.outcome.as_dict(), "hint": result.hint}
+    data = json.dumps(answer).encode()
+    while data:
+        data = data[os.write(result_fd, data) :]
+    os._exit(0)
