@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sandbox.errors import PolicyError as PolicyError
     from sandbox.errors import SandboxError as SandboxError
     from sandbox.outcome import Outcome as Outcome
-    from sandbox.policy.model import Policy as Policy
     from sandbox.policy.load import load as load_policy
+    from sandbox.policy.model import Policy as Policy
 
 _HOME = {
     "run": ("sandbox.client", "run"),
@@ -33,7 +33,7 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'sandbox' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
     module, attribute = _HOME[name]
     loaded = import_module(module)

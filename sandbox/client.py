@@ -69,14 +69,14 @@ def _path(value: str | os.PathLike[str] | None) -> str | None:
 
 
 def _request(
-    args: Sequence[str | os.PathLike[str]],
+    args: Any,
     policy: str | os.PathLike[str] | Policy,
     timeout: float | None,
     cwd: str | os.PathLike[str] | None,
     env: Mapping[str, str] | None,
     vfork: str | None,
 ) -> Request:
-    if isinstance(args, str | bytes) or not args:
+    if isinstance(args, str | bytes) or len(args) == 0:
         raise UsageError("args must be a sequence of strings that names a program")
     argv = tuple(os.fspath(one) for one in args)
     if any(not isinstance(one, str) or "\0" in one for one in argv):

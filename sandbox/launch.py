@@ -42,7 +42,9 @@ def open_program(name: str, search: str) -> Program:
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):
-            raise NotRunnableError(f"{path}: {'is a directory' if stat.S_ISDIR(mode) else 'not a regular file'}")
+            raise NotRunnableError(
+                f"{path}: {'is a directory' if stat.S_ISDIR(mode) else 'not a regular file'}"
+            )
         if not os.access(path, os.X_OK, effective_ids=True):
             raise NotRunnableError(f"{path}: no permission to execute it")
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -94,7 +96,7 @@ def limits(policy: Policy) -> tuple[tuple[int, int, int], ...]:
 
 
 def _capped(wanted: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
-    from resource import RLIM_INFINITY, getrlimit  # noqa: PLC0415
+    from resource import RLIM_INFINITY, getrlimit
 
     for which, value in wanted:
         hard = getrlimit(which)[1]
@@ -109,9 +111,7 @@ def start(spec: calls.Spec) -> calls.RawEvent:
         raise SetupError(f"cannot start the guest: {error.step}: {error.strerror}{_remedy(error)}") from None
     if event.error:
         calls.kill(event.pid, 9)
-        raise SetupError(
-            f"PTRACE_GET_SYSCALL_INFO: {os.strerror(event.error)}; it needs Linux 5.3 or later"
-        )
+        raise SetupError(f"PTRACE_GET_SYSCALL_INFO: {os.strerror(event.error)}; it needs Linux 5.3 or later")
     return event
 
 

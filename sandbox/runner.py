@@ -18,7 +18,7 @@ from sandbox.outcome import Outcome, Usage
 from sandbox.policy.model import Policy
 from sandbox.seccomp import bpf
 from sandbox.seccomp.compile import compile_policy
-from sandbox.supervisor.loop import Ending, ExecFailed, Supervisor
+from sandbox.supervisor.loop import Ending, ExecFailedError, Supervisor
 from sandbox.supervisor.recorder import Recorder
 
 ENFORCEMENT = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
@@ -80,7 +80,7 @@ class _Run:
         calls.prepare()
         try:
             return self._supervise(program, launch.start(spec))
-        except ExecFailed as error:
+        except ExecFailedError as error:
             raise NotRunnableError(self._exec_failure(program, error)) from None
 
     def _supervise(self, program: launch.Program, event: calls.RawEvent) -> Ending:
@@ -109,7 +109,7 @@ class _Run:
             closed=self.request.closed,
         )
 
-    def _exec_failure(self, program: launch.Program, error: ExecFailed) -> str:
+    def _exec_failure(self, program: launch.Program, error: ExecFailedError) -> str:
         if error.error == 2:
             facts = elf.facts(program.fd)
             return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
@@ -167,7 +167,7 @@ class _Run:
         return (*(one.name for one in self.policy.waivers), *self.request.waivers)
 
     def _usage(self) -> Usage:
-        from resource import RUSAGE_CHILDREN, getrusage  # noqa: PLC0415
+        from resource import RUSAGE_CHILDREN, getrusage
 
         used = getrusage(RUSAGE_CHILDREN)
         return Usage(
@@ -217,9 +217,13 @@ def _rfc3339(seconds: float) -> str:
 
 def effective(policy: Policy, **changes: Any) -> Policy:
     """The policy with limits or `[process]` values replaced, as options of a run ask for."""
-    limits = {name: changes[name] for name in ("wall", "file_size", "open_files") if changes.get(name) is not None}
+    limits = {
+        name: changes[name] for name in ("wall", "file_size", "open_files") if changes.get(name) is not None
+    }
     process = {name: changes[name] for name in ("vfork",) if changes.get(name) is not None}
-    return policy._replace(limits=policy.limits._replace(**limits), process=policy.process._replace(**process))
+    return policy._replace(
+        limits=policy.limits._replace(**limits), process=policy.process._replace(**process)
+    )
 
 
 __all__: Sequence[str] = ("Request", "Result", "effective", "supervise")

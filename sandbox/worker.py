@@ -13,7 +13,7 @@ import pickle
 import signal
 from typing import Any
 
-from sandbox.audit.sinks import Sink, open_sink
+from sandbox.audit.sinks import open_sink
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import SandboxError
 from sandbox.runner import Request, Result, supervise
@@ -55,9 +55,9 @@ def main(request_fd: int, result_fd: int) -> None:
     _hang_up_with(request_fd)
     request: Request = message["request"]
     try:
-        sinks: list[Sink] = [open_sink(message["audit"])] if message["audit"] else []
+        sinks = [open_sink(message["audit"])] if message["audit"] else []
     except SandboxError as error:
-        answer = {"error": str(error)}
+        answer: dict[str, Any] = {"error": str(error)}
     else:
         result: Result = supervise(request, AuditLog(sinks), message["environ"])
         answer = {"outcome": result.outcome.as_dict(), "hint": result.hint}

@@ -28,7 +28,7 @@ PATH_MAX = 4096
 
 
 class RawEvent(NamedTuple):
-    """What the kernel said, unjudged: one of NONE, STATUS, SIGNAL, DEADLINE, and the facts that go with it."""
+    """What the kernel said, unjudged: NONE, STATUS, SIGNAL or DEADLINE, and the facts that go with it."""
 
     kind: int
     pid: int = 0
@@ -167,9 +167,7 @@ def launch(spec: Spec) -> RawEvent:
     keep += [path, cwd, program]
     failure = ffi.new("sb_failure *")
     if lib.sb_launch(raw, failure, _event) < 0:
-        raise LaunchError(
-            ffi.string(lib.sb_step_name(failure.step)).decode(), failure.error, failure.status
-        )
+        raise LaunchError(ffi.string(lib.sb_step_name(failure.step)).decode(), failure.error, failure.status)
     return _event_now()
 
 
@@ -261,8 +259,8 @@ def _peek_string(pid: int, address: int, limit: int) -> bytes:
 def _peek(pid: int, address: int, length: int) -> bytes:
     """Word by word through python-ptrace's binding, for kernels without process_vm_readv(2)
     (CONFIG_CROSS_MEMORY_ATTACH off, or a container that forbids it)."""
-    from ptrace.binding import ptrace_peektext  # noqa: PLC0415  (27 ms: only where it is needed)
-    from ptrace.error import PtraceError  # noqa: PLC0415
+    from ptrace.binding import ptrace_peektext
+    from ptrace.error import PtraceError
 
     start, data = address & ~7, b""
     try:

@@ -6,6 +6,8 @@ allows them. Adding a family touches this list and nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sandbox.outcome import Allow, Emulate, Verdict
 from sandbox.policy.model import Policy
 from sandbox.rules import clone, execve, signals, stubs
@@ -13,8 +15,13 @@ from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
 
-_FAMILIES = (clone, execve, signals)
-_JUDGES = {nr: family.judge for family in _FAMILIES for name in family.CALLS if (nr := table.number(name)) is not None}
+_Judge = Callable[[Policy, Call, GuestView, Allow], Verdict]
+_FAMILIES: tuple[tuple[tuple[str, ...], _Judge], ...] = (
+    (clone.CALLS, clone.judge),
+    (execve.CALLS, execve.judge),
+    (signals.CALLS, signals.judge),
+)
+_JUDGES = {table.NUMBERS[name]: judge for names, judge in _FAMILIES for name in names}
 
 SUPERVISED: frozenset[int] = frozenset(_JUDGES)
 """Numbers of calls that always stop in the supervisor where a policy lets them run."""

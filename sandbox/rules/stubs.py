@@ -66,10 +66,7 @@ def _elf_exec(rule: str, call: Call, view: GuestView) -> Verdict:
 
 
 def _more_arguments_than(limit: int, vector: int, view: GuestView) -> bool:
-    for index in range(limit + 1):
-        if view.read(vector + 8 * index, 8) == bytes(8):
-            return False
-    return True
+    return all(view.read(vector + 8 * index, 8) != bytes(8) for index in range(limit + 1))
 
 
 _EMULATIONS: dict[str, Callable[[str, Call, GuestView], Verdict]] = {

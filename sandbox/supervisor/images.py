@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sandbox.errors import SandboxError
 from sandbox.rules.execve import is_x86_64_elf
 from sandbox.rules.view import GuestView
-from sandbox.syscalls import table
+from sandbox.syscalls import decode, table
 from sandbox.syscalls.call import Call
 
 _EXECVE = table.NUMBERS["execve"]
@@ -18,17 +18,12 @@ EXEC_CALLS = frozenset({_EXECVE, _EXECVEAT})
 ARGUMENTS_SHOWN = 256
 
 
-def text(raw: bytes) -> str:
-    """Guest bytes as text that survives JSON and terminals: what is not UTF-8 shows as \\xNN."""
-    return raw.decode("utf-8", "backslashreplace")
-
-
 def reader(view: GuestView) -> Callable[[int], str | None]:
     """How a record's arguments get at guest strings: None where they cannot be read."""
 
     def read(address: int) -> str | None:
         try:
-            return text(view.read_string(address))
+            return decode.text(view.read_string(address))
         except OSError:
             return None
 
@@ -65,7 +60,7 @@ class Image(NamedTuple):
 
     def facts(self) -> dict[str, Any] | None:
         """The `elf` object of the audit record, or None where the file cannot be read."""
-        from sandbox import elf  # noqa: PLC0415  (loads pyelftools, which only an audited run needs)
+        from sandbox import elf
 
         try:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)

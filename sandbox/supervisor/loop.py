@@ -6,7 +6,6 @@ with every guest dead.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -15,15 +14,30 @@ from typing import NamedTuple
 from sandbox import rules
 from sandbox._kernel import calls
 from sandbox.errors import InternalError, SandboxError
-from sandbox.outcome import Allow, Kill, Rewrite, Status, Verdict
+from sandbox.outcome import Allow, Kill, Status, Verdict
 from sandbox.policy.model import Policy
 from sandbox.supervisor import images
 from sandbox.supervisor.apply import Answer, Next, Rest, Resume, apply, restore, rewrite
 from sandbox.supervisor.births import Births
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import (
-    Control, Deadline, ExecStop, Exited, GroupStop, Killed, NewTask, NoneLeft, SeccompStop, SignalStop, Stop,
-    SyscallEntry, SyscallExit, TrapStop, Vanished, classify,
+    Control,
+    Deadline,
+    ExecStop,
+    Exited,
+    GroupStop,
+    Killed,
+    NewTask,
+    NoneLeft,
+    SeccompStop,
+    SignalStop,
+    Stop,
+    SyscallEntry,
+    SyscallExit,
+    TraceeStop,
+    TrapStop,
+    Vanished,
+    classify,
 )  # fmt: skip
 from sandbox.supervisor.tracee import Stopped, Task, Tasks
 from sandbox.supervisor.view import StopView
@@ -46,7 +60,7 @@ class Ending(NamedTuple):
     signo: int = 0
 
 
-class ExecFailed(SandboxError):
+class ExecFailedError(SandboxError):
     """The kernel refused the main guest's first execve."""
 
     def __init__(self, error: int) -> None:
@@ -77,7 +91,7 @@ class Supervisor:
         """Supervise from the seccomp stop of the main guest's first execve. `identity` is the (device,
         inode) of the file that must be running after it; `begin` is called before the guest goes on.
 
-        Raises ExecFailed, AuditError, InternalError; then, too, no guest is left.
+        Raises ExecFailedError, AuditError, InternalError; then, too, no guest is left.
         """
         try:
             begin()
@@ -124,15 +138,19 @@ class Supervisor:
                 return self.on_control(stop)
             case Vanished() | NoneLeft():
                 return Rest()
-            case _ if self._closing:
-                self._kill_group(stop.pid)
-                return Rest()
+            case _:
+                return self._dispatch_stop(stop)
+
+    def _dispatch_stop(self, stop: TraceeStop) -> Next:
+        if self._closing:
+            self._kill_group(stop.pid)
+            return Rest()
         try:
-            return self._dispatch_stop(stop)
+            return self._dispatch_live(stop)
         except ProcessLookupError:
             return Rest()  # SIGKILL ended the stop under our hands; its end will be reported
 
-    def _dispatch_stop(self, stop: Stop) -> Next:
+    def _dispatch_live(self, stop: TraceeStop) -> Next:
         match stop:
             case TrapStop(pid) | GroupStop(pid):
                 return self.on_trap(pid, listen=isinstance(stop, GroupStop))
@@ -148,7 +166,6 @@ class Supervisor:
                 return self.births.on_event(self._stopped(pid), child)
             case ExecStop(pid, former):
                 return self.on_exec(pid, former)
-        raise InternalError(f"no handler for {stop}")
 
     def _stopped(self, pid: int) -> Stopped:
         task = self.tasks.get(pid)
@@ -172,21 +189,21 @@ class Supervisor:
         return self._apply(stopped, call, verdict, view)
 
     def _apply(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:
-        match verdict:
-            case Allow() | Rewrite() if call.nr in images.EXEC_CALLS:
-                stopped.task.image = images.request(call, view) if self.recorder.active else None
-            case Allow() if (changes := self.births.on_call(stopped.task, call)) is not None:
+        if isinstance(verdict, Allow):
+            if (changes := self.births.on_call(stopped.task, call)) is not None:
                 return rewrite(stopped, call, changes)
-            case Kill():
-                self._policy_killed[stopped.task.tgid] = verdict
-                self._set_ending(Ending("violation", f"killed by rule {verdict.rule}", rule=verdict.rule))
+            if call.nr in images.EXEC_CALLS and self.recorder.active:
+                stopped.task.image = images.request(call, view)
+        if isinstance(verdict, Kill):
+            self._policy_killed[stopped.task.tgid] = verdict
+            self._set_ending(Ending("violation", f"killed by rule {verdict.rule}", rule=verdict.rule))
         return apply(stopped, verdict, call)
 
     def on_return(self, stopped: Stopped, rval: int) -> Next:
         """A rewritten or watched call, or one that should have made a task, ended without an event."""
         task = stopped.task
         if task.launching:
-            raise ExecFailed(-rval)
+            raise ExecFailedError(-rval)
         restore(stopped)
         if task.watching is not None:
             watched, task.watching = task.watching, None
@@ -266,7 +283,9 @@ class Supervisor:
         delivered = task.tgid in self._sigsys_sent
         self._sigsys_sent.discard(task.tgid)
         if isinstance(stop, Killed) and stop.signo == SIGSYS and not delivered and by_policy is None:
-            self._set_ending(Ending("violation", "a call in a foreign ABI (32-bit or x32)", rule="foreign-abi"))
+            self._set_ending(
+                Ending("violation", "a call in a foreign ABI (32-bit or x32)", rule="foreign-abi")
+            )
 
     def _main_end(self, task: Task, stop: Exited | Killed) -> Ending:
         if isinstance(stop, Exited):

@@ -67,7 +67,14 @@ class Recorder:
         """Whether anything is written at all."""
         return self._log.active
 
-    def call(self, task: Task, call: Call, verdict: Verdict, read: Callable[[int], str | None], ret: int | None = None) -> None:
+    def call(
+        self,
+        task: Task,
+        call: Call,
+        verdict: Verdict,
+        read: Callable[[int], str | None],
+        ret: int | None = None,
+    ) -> None:
         """A supervised call and what was decided."""
         name, word = table.name(call.nr), verdict_word(verdict)
         self._count(name, word, verdict)
@@ -118,7 +125,9 @@ class Recorder:
     def release(self, parent: Task, order: Release) -> None:
         """The parent's wait is over."""
         blocked = time.monotonic_ns() - parent.blocked_since
-        self._log.emit("vfork-release", pid=parent.tgid, child=order.child, cause=order.cause, blocked_ns=blocked)
+        self._log.emit(
+            "vfork-release", pid=parent.tgid, child=order.child, cause=order.cause, blocked_ns=blocked
+        )
 
     def exec(self, task: Task, path: str, argv: list[str], elf: dict[str, Any] | None) -> None:
         """A new image is in place; none of it ran."""
@@ -128,7 +137,9 @@ class Recorder:
         """A signal is about to be delivered."""
         if self._log.active:
             name = flags.signal_name(signo)
-            self._log.emit("signal", pid=task.tgid, signal=name, **{"from": "kernel" if sender is None else sender})
+            self._log.emit(
+                "signal", pid=task.tgid, signal=name, **{"from": "kernel" if sender is None else sender}
+            )
 
     def exit(self, task: Task, stop: Exited | Killed) -> None:
         """A task is gone."""

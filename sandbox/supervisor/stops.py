@@ -121,10 +121,10 @@ class NoneLeft(NamedTuple):
     """There is no tracee any more."""
 
 
-Stop = (
+TraceeStop = (
     SeccompStop | SyscallExit | SyscallEntry | NewTask | ExecStop | TrapStop | GroupStop | SignalStop
-    | Exited | Killed | Vanished | Control | Deadline | NoneLeft
 )  # fmt: skip
+Stop = TraceeStop | Exited | Killed | Vanished | Control | Deadline | NoneLeft
 
 
 def classify(raw: calls.RawEvent) -> Stop:

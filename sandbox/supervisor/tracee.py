@@ -12,7 +12,18 @@ from sandbox.errors import InternalError
 class Task:
     """One guest task (thread). `restore` holds argument registers to put back at the end of its call."""
 
-    __slots__ = ("blocked_since", "image", "killed_by", "launching", "ppid", "restore", "signalled", "tgid", "tid", "watching")
+    __slots__ = (
+        "blocked_since",
+        "image",
+        "killed_by",
+        "launching",
+        "ppid",
+        "restore",
+        "signalled",
+        "tgid",
+        "tid",
+        "watching",
+    )
 
     def __init__(self, tid: int, tgid: int, ppid: int) -> None:
         self.tid = tid

@@ -95,7 +95,7 @@ class VforkMachine:
             del self._early[child]
             return [*self._born(parent, child, request), Go(child), *self._settle()]
         self._announced[child] = (parent, request)
-        return []
+        return self._settle()
 
     def started(self, child: int, stack: int) -> list[Order]:
         """The first stop of an unknown task, and its stack pointer."""
