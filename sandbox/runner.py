@@ -85,10 +85,7 @@ class _Run:
 
     def _supervise(self, program: launch.Program, event: calls.RawEvent) -> Ending:
         wall = self.request.timeout if self.request.timeout is not None else self.policy.limits.wall
-        deadline = -1 if wall is None else self.started_ns + int(wall * 1e9)
-        self.supervisor = Supervisor(
-            self.policy, self.recorder, blocking=self.policy.process.vfork, deadline_ns=deadline
-        )
+        self.supervisor = Supervisor(self.policy, self.recorder, wall=wall, started_ns=self.started_ns)
 
         def begin() -> None:
             calls.protect()
@@ -137,7 +134,7 @@ class _Run:
 
     def write_end(self, result: Result) -> None:
         """The last record."""
-        if not self.log.active:
+        if not self.log.active or self.log.failed:
             return
         if not self.written_start:
             self.write_start(None, None)

@@ -13,7 +13,7 @@ import sys
 from typing import NoReturn
 
 from sandbox import __version__
-from sandbox.audit.sinks import Sink, open_sink
+from sandbox.audit.sinks import open_sink
 from sandbox.audit.text import escape
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, SandboxError, UsageError
@@ -51,16 +51,32 @@ def _parser() -> _Parser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("-p", "--policy", default="default", metavar="NAME|FILE", help="a shipped policy or a file (default: %(default)s)")
+    add(
+        "-p",
+        "--policy",
+        default="default",
+        metavar="NAME|FILE",
+        help="a shipped policy or a file (default: %(default)s)",
+    )
     add("--audit", metavar="FILE", help="write the audit log, JSON Lines; - is standard error")
     add("--outcome", metavar="FILE", help="write how the run ended as one JSON object")
     add("--timeout", metavar="S", help="wall-clock limit, seconds (or 2m, 1h)")
     add("--file-size", metavar="SIZE", help="largest file the guest may write")
     add("--open-files", metavar="N", help="how many descriptors a guest process may have")
-    add("--waive", action="append", default=[], metavar="NAME=REASON", help="loosen a limit of the policy, and say why")
+    add(
+        "--waive",
+        action="append",
+        default=[],
+        metavar="NAME=REASON",
+        help="loosen a limit of the policy, and say why",
+    )
     add("--cwd", metavar="DIR", help="the guest's working directory")
     add("--env", action="append", default=[], metavar="NAME[=VALUE]", help="add to the guest's environment")
-    add("--vfork", choices=("emulate", "kernel"), help="who blocks the parent of a spawn (default: the policy's)")
+    add(
+        "--vfork",
+        choices=("emulate", "kernel"),
+        help="who blocks the parent of a spawn (default: the policy's)",
+    )
     add("-v", "--verbose", action="store_true", help="say how the run ended")
     add("-q", "--quiet", action="store_true", help="no hints")
     add("--version", action="version", version=f"{NAME} {__version__}")
@@ -99,7 +115,9 @@ def _waived(entries: list[str]) -> tuple[str, ...]:
     for entry in entries:
         name, _, reason = entry.partition("=")
         if name not in ("wall", "file-size", "open-files") or not reason.strip():
-            raise UsageError(f"--waive {entry!r}: NAME=REASON is needed, NAME one of wall, file-size, open-files")
+            raise UsageError(
+                f"--waive {entry!r}: NAME=REASON is needed, NAME one of wall, file-size, open-files"
+            )
         names.append(name)
     return tuple(names)
 
@@ -114,7 +132,9 @@ def _limited(policy: Policy, options: argparse.Namespace, waived: tuple[str, ...
         own = getattr(policy.limits, name)
         shown = name.replace("_", "-")
         if value is not None and own is not None and value > own and shown not in waived:
-            raise UsageError(f"{shown} {value:g} is above the policy's {own:g}; loosen it with --waive {shown}=REASON")
+            raise UsageError(
+                f"{shown} {value:g} is above the policy's {own:g}; loosen it with --waive {shown}=REASON"
+            )
     return effective(policy, vfork=options.vfork, **wanted)
 
 
@@ -164,8 +184,10 @@ def _run(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     waived = _waived(options.waive)
     policy = _limited(load(options.policy), options, waived)
-    request = Request(_command(options.command), policy, options.cwd, tuple(options.env), None, waived, missing)
-    sinks: list[Sink] = [open_sink(options.audit)] if options.audit else []
+    request = Request(
+        _command(options.command), policy, options.cwd, tuple(options.env), None, waived, missing
+    )
+    sinks = [open_sink(options.audit)] if options.audit else []
     outcome_fd = _open_outcome(options.outcome)
     result = supervise(request, AuditLog(sinks), os.environ)
     _report(options, result)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 from sandbox._kernel import calls
 from sandbox._kernel.calls import Registers
-from sandbox.policy.model import Policy
 from sandbox.supervisor.apply import Next, Rest, restore
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import Exited, Killed
@@ -27,12 +26,11 @@ class Births:
     """Between the loop and the pure machine. Registers are read at a stop and kept only until the child's
     record is written."""
 
-    def __init__(self, policy: Policy, recorder: Recorder, tasks: Tasks, blocking: str) -> None:
+    def __init__(self, recorder: Recorder, tasks: Tasks, blocking: Literal["emulate", "kernel"]) -> None:
         self._machine = VforkMachine()
-        self._policy = policy
         self._recorder = recorder
         self._tasks = tasks
-        self._blocking = cast(Literal["emulate", "kernel"], blocking)
+        self._blocking: Blocking = blocking
         self._parents: dict[int, Registers] = {}
         self._groups: dict[int, int] = {}
         self._children: dict[int, tuple[Stopped, int]] = {}

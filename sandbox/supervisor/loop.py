@@ -71,15 +71,14 @@ class ExecFailedError(SandboxError):
 class Supervisor:
     """Follows one main guest and everything it makes, to the end of the last task."""
 
-    def __init__(self, policy: Policy, recorder: Recorder, *, blocking: str, deadline_ns: int = -1) -> None:
+    def __init__(self, policy: Policy, recorder: Recorder, *, wall: float | None, started_ns: int) -> None:
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
-        self.births = Births(policy, recorder, self.tasks, blocking)
+        self.births = Births(recorder, self.tasks, policy.process.vfork)
         self.main = 0
-        self._wall_ns = deadline_ns
-        self._deadline_ns = deadline_ns
-        self._started_ns = time.monotonic_ns()
+        self._wall = wall or 0.0
+        self._deadline_ns = -1 if wall is None else started_ns + int(wall * 1e9)
         self._ending: Ending | None = None
         self._main_ending: Ending | None = None
         self._closing = False
@@ -304,9 +303,8 @@ class Supervisor:
         if self._closing:
             raise InternalError("guests did not die within 10 s of SIGKILL")
         if self._controls == 0:
-            seconds = (self._wall_ns - self._started_ns) / 1e9
-            self.recorder.limit("wall", round(seconds, 3))
-            self._set_ending(Ending("limit", f"wall-clock limit of {seconds:g} s", rule="limits.wall"))
+            self.recorder.limit("wall", self._wall)
+            self._set_ending(Ending("limit", f"wall-clock limit of {self._wall:g} s", rule="limits.wall"))
         self._close()
         return Rest()
 

@@ -1,0 +1,135 @@
+"""Everything around a run: read its audit log.
+
+Example:
+  sandboxctl audit show run.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from sandbox import __version__
+from sandbox.audit.text import escape
+from sandbox.errors import SandboxError
+
+NAME = "sandboxctl"
+WRONG_USE = 2
+
+
+class Verb(NamedTuple):
+    """A group of commands: its help, and the module of each command.
+
+    A command's module has a docstring (its help, the first line its summary),
+    `configure(parser: argparse.ArgumentParser) -> None` and `run(options: argparse.Namespace) -> int`.
+    """
+
+    help: str
+    commands: dict[str, str]
+
+
+VERBS = {
+    "audit": Verb(
+        "read and check audit logs",
+        {
+            "show": "sandbox.cli.audit_show",
+            "summary": "sandbox.cli.audit_summary",
+            "verify": "sandbox.cli.audit_verify",
+        },
+    ),
+}
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    parser = _described(argparse.ArgumentParser(prog=NAME, allow_abbrev=False), __doc__ or "")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    for name, verb in VERBS.items():
+        group = verbs.add_parser(name, help=verb.help, description=verb.help, allow_abbrev=False)
+        commands = group.add_subparsers(metavar="COMMAND", required=True)
+        if name in words:
+            for command, module in verb.commands.items():
+                _add(commands, command, module)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], command: str, module_name: str
+) -> None:
+    module = import_module(module_name)
+    text = module.__doc__ or ""
+    parser = commands.add_parser(command, help=text.split("\n", 1)[0].rstrip("."), allow_abbrev=False)
+    module.configure(_described(parser, text))
+    parser.set_defaults(run=module.run)
+
+
+def _described(parser: argparse.ArgumentParser, docstring: str) -> argparse.ArgumentParser:
+    """Take a docstring's text as help and its example as the last words of the help."""
+    text, _, example = docstring.partition("Example:")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = text.strip()
+    parser.epilog = f"example:{example.rstrip()}"
+    return parser
+
+
+def say(text: str) -> None:
+    """One line on standard error, beginning with the program's name, nothing unprintable in it."""
+    shown = text if text.isprintable() else escape(text)
+    print(f"{NAME}: {shown}", file=sys.stderr)
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        options = _parser(words).parse_args(words)
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else 0
+    code: int = options.run(options)
+    return code
+
+
+def _finish(code: int) -> int:
+    """Write out what is buffered, so that a failure to do so is told here and not by the interpreter."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()
+    return code
+
+
+def _forget_stdout() -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script: 0 all well, 1 findings, 2 wrong use or unreadable input.
+
+    Ends silently where the reader of its output goes away.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return _finish(_run(sys.argv[1:] if argv is None else argv))
+    except BrokenPipeError:
+        _forget_stdout()
+        return 0
+    except SandboxError as error:
+        say(str(error))
+        return _finish(WRONG_USE)
+    except OSError as error:
+        say(f"cannot write: {error.strerror}")
+        _forget_stdout()
+        return WRONG_USE
+    except KeyboardInterrupt:
+        _forget_stdout()
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
