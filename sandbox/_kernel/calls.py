@@ -213,6 +213,21 @@ def registers(pid: int) -> Registers:
     return Registers(*ffi.unpack(_registers, 27))
 
 
+_mask = ffi.new("uint64_t *")
+
+
+def signal_mask(pid: int) -> int:
+    """A stopped tracee's blocked signals: bit n-1 for signal n (PTRACE_GETSIGMASK, Linux 3.11)."""
+    _check(lib.sb_get_mask(pid, _mask), "ptrace(PTRACE_GETSIGMASK)")
+    mask: int = _mask[0]
+    return mask
+
+
+def set_signal_mask(pid: int, mask: int) -> None:
+    """Set a stopped tracee's blocked signals. SIGKILL and SIGSTOP cannot be blocked."""
+    _check(lib.sb_set_mask(pid, mask), "ptrace(PTRACE_SETSIGMASK)")
+
+
 _ADDRESS_LIMIT = 1 << 64
 
 

@@ -482,6 +482,16 @@ int sb_registers(int pid, uint64_t *registers)
     return request(PTRACE_GETREGS, pid, 0, (unsigned long)registers) < 0 ? -errno : 0;
 }
 
+int sb_get_mask(int pid, uint64_t *mask)
+{
+    return request(PTRACE_GETSIGMASK, pid, sizeof *mask, (unsigned long)mask) < 0 ? -errno : 0;
+}
+
+int sb_set_mask(int pid, uint64_t mask)
+{
+    return request(PTRACE_SETSIGMASK, pid, sizeof mask, (unsigned long)&mask) < 0 ? -errno : 0;
+}
+
 /* ---- guest memory ---- */
 
 int64_t sb_read(int pid, uint64_t address, void *buffer, uint64_t length)

@@ -57,6 +57,8 @@ int sb_answer(int pid, int64_t value);
 int sb_answer_wait(int pid, int64_t value, sb_event *event, int64_t deadline_ns);
 int sb_poke(int pid, int offset, uint64_t value);
 int sb_registers(int pid, uint64_t *registers);
+int sb_get_mask(int pid, uint64_t *mask);
+int sb_set_mask(int pid, uint64_t mask);
 int64_t sb_read(int pid, uint64_t address, void *buffer, uint64_t length);
 int64_t sb_read_string(int pid, uint64_t address, void *buffer, uint64_t length);
 int64_t sb_write(int pid, uint64_t address, const void *buffer, uint64_t length);

@@ -41,7 +41,8 @@ def apply(stopped: Stopped, verdict: Verdict, call: Call) -> Next:
         case Refuse(errno=number):
             return Answer(stopped.spend(), -number)
         case Return(value=value):
-            return Answer(stopped.spend(), _store(stopped, verdict, value))
+            seen = _store(stopped, verdict, value)
+            return Answer(stopped.spend(), seen)
         case Rewrite(args=changes):
             return rewrite(stopped, call, changes)
         case Kill():

@@ -33,14 +33,20 @@ class Births:
         self._blocking: Blocking = blocking
         self._parents: dict[int, Registers] = {}
         self._groups: dict[int, int] = {}
+        self._masks: dict[int, int] = {}
         self._children: dict[int, tuple[Stopped, int]] = {}
 
-    def on_call(self, task: Task, call: Call) -> tuple[tuple[int, int], ...] | None:
+    def on_call(self, stopped: Stopped, call: Call) -> tuple[tuple[int, int], ...] | None:
         """An allowed call that may make a task: the argument changes to run it with; None for any other.
 
         CLONE_VFORK is taken out where the supervisor does the blocking: the kernel's own cannot be
         interrupted, not even by its tracer (kernel/fork.c, wait_for_vfork_done).
+
+        Signals are blocked while the call runs. One that is pending makes the kernel start the call again
+        (ERESTARTNOINTR, kernel/fork.c, copy_process), and a fast timer would be pending every time, since
+        a traced call takes longer than an untraced one.
         """
+        task = stopped.task
         if call.nr not in MAKES_TASKS:
             return None
         flags = _FLAGS.get(call.nr, call.args[0])
@@ -50,18 +56,26 @@ class Births:
         stripped = CLONE_VFORK if blocking == "emulate" else 0
         stack = call.args[1] if call.nr == _CLONE else 0
         self._groups[task.tid] = task.tgid
-        self._machine.called(task.tid, Request(flags, stack, blocking, stripped))
+        mask = stopped.block_signals()
+        self._masks[task.tid] = mask
+        self._machine.called(task.tid, Request(flags, stack, blocking, stripped, mask))
         return ((0, flags & ~stripped),) if stripped else ()
 
-    def on_return(self, task: Task) -> None:
-        """The call ended without an event."""
-        self._do(self._machine.returned(task.tid))
+    def on_return(self, stopped: Stopped) -> None:
+        """A call ended without an event: if it was to make a task, it failed or will be restarted."""
+        tid = stopped.task.tid
+        if tid in self._masks:
+            self._groups.pop(tid, None)
+            stopped.set_signal_mask(self._masks.pop(tid))
+            self._do(self._machine.returned(tid))
 
     def on_event(self, stopped: Stopped, child: int) -> Next:
         """The event in the parent, which stays in this stop until the orders let it go."""
-        self._parents[stopped.task.tid] = stopped.registers()
+        tid = stopped.task.tid
         restore(stopped)
-        self._do(self._machine.announced(stopped.task.tid, child))
+        stopped.set_signal_mask(self._masks.pop(tid))
+        self._parents[tid] = stopped.registers()
+        self._do(self._machine.announced(tid, child))
         return Rest()
 
     def on_first_stop(self, pid: int, request: int) -> Next:
@@ -88,6 +102,7 @@ class Births:
         self._children.pop(task.tid, None)
         self._do(self._machine.ended(task.tid, "exit" if isinstance(stop, Exited) else "killed"))
         self._parents.pop(task.tid, None)
+        self._masks.pop(task.tid, None)
 
     def on_unseen_end(self, stop: Exited | Killed) -> None:
         """A task that never stopped is gone."""
@@ -126,8 +141,9 @@ class Births:
             self._tasks.made -= 1
 
     def _repair(self, stopped: Stopped, order: Born) -> Registers | None:
-        """The child's registers are a copy of the rewritten ones: give it the flags the guest asked for."""
+        """The child's registers and signal mask are copies of the changed ones: give it the guest's own."""
         try:
+            stopped.set_signal_mask(order.request.mask)
             if order.request.stripped:
                 stopped.set_register("rdi", order.request.flags)
             return stopped.registers()

@@ -189,7 +189,7 @@ class Supervisor:
 
     def _apply(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:
         if isinstance(verdict, Allow):
-            if (changes := self.births.on_call(stopped.task, call)) is not None:
+            if (changes := self.births.on_call(stopped, call)) is not None:
                 return rewrite(stopped, call, changes)
             if call.nr in images.EXEC_CALLS and self.recorder.active:
                 stopped.task.image = images.request(call, view)
@@ -208,7 +208,7 @@ class Supervisor:
             watched, task.watching = task.watching, None
             read = images.reader(StopView(stopped, self.tasks))
             self.recorder.call(task, watched["call"], watched["verdict"], read, rval)
-        self.births.on_return(task)
+        self.births.on_return(stopped)
         return Resume(stopped.spend())
 
     # ---- signals and stops ----

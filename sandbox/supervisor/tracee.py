@@ -9,6 +9,9 @@ from sandbox._kernel import calls
 from sandbox.errors import InternalError
 
 
+_ALL_SIGNALS = (1 << 64) - 1
+
+
 class Task:
     """One guest task (thread). `restore` holds argument registers to put back at the end of its call."""
 
@@ -62,6 +65,16 @@ class Stopped:
     def set_register(self, name: str, value: int) -> None:
         """Write one register."""
         calls.set_register(self.tid, name, value)
+
+    def block_signals(self) -> int:
+        """Block every signal that can be; returns the mask to put back."""
+        mask = calls.signal_mask(self.tid)
+        calls.set_signal_mask(self.tid, _ALL_SIGNALS)
+        return mask
+
+    def set_signal_mask(self, mask: int) -> None:
+        """Set the blocked signals."""
+        calls.set_signal_mask(self.tid, mask)
 
     def read(self, address: int, length: int) -> bytes:
         """Guest memory; OSError EFAULT."""

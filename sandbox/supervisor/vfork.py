@@ -18,13 +18,15 @@ class Request(NamedTuple):
     """A call that may make a task and that was let run.
 
     `blocking`: whether the parent waits for the child's exec or end, and who makes it wait.
-    `stack` is the child's stack pointer (0: the parent's), `stripped` the flag bits taken out of rdi.
+    `stack` is the child's stack pointer (0: the parent's), `stripped` the flag bits taken out of rdi,
+    `mask` the parent's blocked signals before the call.
     """
 
     flags: int
     stack: int = 0
     blocking: Blocking = "none"
     stripped: int = 0
+    mask: int = 0
 
 
 class Born(NamedTuple):
