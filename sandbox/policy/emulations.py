@@ -1,0 +1,27 @@
+"""The supervisor's emulations a policy can ask for by name: `emulate = "…"` in a rule.
+
+Only the names live here; `sandbox.rules` holds what they do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Emulation(NamedTuple):
+    """One emulation, the calls it is for, and what the guest gets."""
+
+    name: str
+    calls: tuple[str, ...]
+    summary: str
+
+
+EMULATIONS: tuple[Emulation, ...] = (
+    Emulation("zero-clock", ("clock_gettime",), "0 and a zero timespec, whatever the clock"),
+    Emulation("char-device-stat", ("fstat",), "0 and a character device of mode 0666, all else zero"),
+    Emulation("one-cpu", ("sched_getaffinity",), "a mask with CPU 0 alone; EINVAL for a cpusetsize of 0"),
+    Emulation("own-pid", ("set_tid_address",), "the caller's pid; the pointer is ignored"),
+    Emulation("elf-exec", ("execve",), "ENOEXEC unless the file is ELF; EINVAL for more than 256 arguments"),
+    Emulation("directory-only", ("getdents64",), "ENOTTY unless the descriptor is a directory"),
+)
+EMULATION_CALLS: dict[str, tuple[str, ...]] = {one.name: one.calls for one in EMULATIONS}

@@ -1,0 +1,307 @@
+"""The shipped policy `default`, call by call, and what holds for every shipped policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.outcome import Allow, Decision, Refuse, Rewrite
+from sandbox.policy.load import find_shipped, load, shipped
+from sandbox.syscalls import table
+from sandbox.syscalls.call import MASK64, Call
+from sandbox.syscalls.errnos import errno_name
+
+POLICY = load("default")
+JUNK = 0xBAD_0000_0000
+PTR = 0x7FFF_0000_1000
+O_CLOEXEC, O_DIRECTORY, AT_FDCWD = 0x80000, 0x10000, -100
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+def ask(name: str, *args: int) -> str:
+    nr = table.number(name)
+    assert nr is not None
+    a, b, c, d, e, f = (*(arg & MASK64 for arg in args), *(0,) * (6 - len(args)))
+    return show(POLICY.decide(Call(nr, (a, b, c, d, e, f))))
+
+
+def show(decision: Decision) -> str:
+    match decision:
+        case Allow():
+            return "allow"
+        case Refuse(errno, rule, recorded):
+            assert recorded
+            return f"{errno_name(errno)} {rule}"
+        case Rewrite(args, rule):
+            return f"{dict(args)} {rule}"
+        case other:
+            return repr(other)
+
+
+# What glibc and musl programs call at their start and in common work, beyond what rules decide: seen with
+# strace in ls, cat, sort, find, stat, gzip, xz, tar, awk, grep, perl, sqlite3, git status, openssl, python3.
+COMMON = words(
+    """
+        access brk capget chdir clock_nanosleep close copy_file_range dup dup2 epoll_create1 epoll_ctl
+        epoll_pwait epoll_wait eventfd2 execve exit exit_group faccessat2 fadvise64 fchdir fdatasync fstat
+        fstatfs futex getcwd getdents64 getegid geteuid getgid getgroups getpeername getpgrp getpid getppid
+        getrandom getsockname gettid getuid getxattr lgetxattr lseek madvise mmap mprotect munmap newfstatat
+        pipe2 pkey_alloc poll pread64 pselect6 pwrite64 read readlink readlinkat rseq rt_sigaction
+        rt_sigprocmask rt_sigreturn rt_sigsuspend sched_getaffinity set_mempolicy get_mempolicy
+        set_robust_list set_tid_address setpgid sigaltstack stat statfs statx sysinfo timer_create
+        timer_settime times umask uname wait4 write writev kill tgkill tkill memfd_create membarrier
+        clock_gettime getrusage alarm setitimer mremap mincore sched_yield inotify_add_watch sendfile splice
+        close_range epoll_pwait2 futex_waitv mseal map_shadow_stack
+    """
+)
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_common_calls_are_allowed_by_number_alone(name: str) -> None:
+    nr = table.number(name)
+    assert nr is not None
+    assert POLICY.calls[nr] == Allow("calls.allow")
+    assert nr not in POLICY.rules
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("arch_prctl", (0x1002, PTR)),
+        ("arch_prctl", (0x1003, PTR)),
+        ("arch_prctl", (0x3001, PTR)),
+        ("arch_prctl", (0x5001, 1)),
+        ("prlimit64", (0, 3, 0, PTR)),
+        ("prlimit64", (JUNK, 7, PTR, 0)),
+        ("openat", (AT_FDCWD, PTR, O_CLOEXEC)),
+        ("openat", (AT_FDCWD, PTR, O_CLOEXEC | O_DIRECTORY | 0x20000 | 0x800)),
+        ("open", (PTR, 0)),
+        ("open", (PTR, 0x200000)),
+        ("ioctl", (1, 0x5401, PTR)),
+        ("ioctl", (1, 0x5402, PTR)),
+        ("ioctl", (1, 0x5413, PTR)),
+        ("ioctl", (3, 0x5421, PTR)),
+        ("ioctl", (3, 0x541B, PTR)),
+        ("ioctl", (1, 0x802C542A, PTR)),
+        ("fcntl", (1, 3)),
+        ("fcntl", (1, 1030, 3)),
+        ("fcntl", (1, 6, PTR)),
+        ("fcntl", (1, 4, 0x800)),
+        ("prctl", (15, PTR)),
+        ("prctl", (0x53564D41, 0, PTR, 4096, PTR)),
+        ("prctl", (23, 40)),
+        ("personality", (0xFFFF_FFFF,)),
+        ("personality", (MASK64,)),
+        ("personality", (0,)),
+        ("socketpair", (1, 1, 0, PTR)),
+        ("socketpair", (1, 0x80001, 0, PTR)),
+        ("socketpair", (1, 5, 0, PTR)),
+        ("sched_setaffinity", (0, 128, PTR)),
+        ("setpriority", (0, 0, 10)),
+        ("ioprio_set", (1, 0, 0)),
+    ],
+)
+def test_allowed_by_arguments(name: str, args: tuple[int, ...]) -> None:
+    assert ask(name, *args) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("flags", "stack", "answer"),
+    [
+        (0x4111, PTR, "allow"),
+        (0x4111, 0, "EINVAL clone-stack"),
+        (0x4100, PTR, "ENOSYS clone-flags"),
+        (0x4101, PTR, "ENOSYS clone-flags"),
+        (0x4110, PTR, "ENOSYS clone-flags"),
+        (0x80_4111, PTR, "ENOSYS clone-flags"),
+        (0x1_0000_4111, PTR, "ENOSYS clone-flags"),
+        (0x3D0F00, PTR, "ENOSYS clone-flags"),
+        (0x3D0F00, 0, "ENOSYS clone-flags"),
+        (0x120_0011, 0, "ENOSYS clone-fork"),
+        (0x11, 0, "ENOSYS clone-fork"),
+        (0, 0, "ENOSYS clone-fork"),
+        (0x4011, PTR, "ENOSYS clone-fork"),
+        (MASK64, PTR, "ENOSYS clone-flags"),
+    ],
+)
+def test_the_clone_rule(flags: int, stack: int, answer: str) -> None:
+    assert ask("clone", flags, stack) == answer
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [("fork", "ENOSYS fork"), ("vfork", "ENOSYS fork"), ("clone3", "ENOSYS clone3")]
+)
+def test_the_other_ways_to_make_processes(name: str, answer: str) -> None:
+    assert ask(name, PTR, 88) == answer
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint"),
+    [
+        ("clone-flags", "the program wants threads; see -p workspace"),
+        ("clone-fork", "the program wants to fork; see -p workspace"),
+        ("fork", "the program wants to fork; see -p workspace"),
+    ],
+)
+def test_hints(rule: str, hint: str) -> None:
+    assert POLICY.hint(rule) == hint
+
+
+@pytest.mark.parametrize(
+    ("flags", "answer"),
+    [
+        (1, "EROFS open-for-writing"),
+        (0x241, "EROFS open-for-writing"),
+        (0x242, "EROFS open-for-writing"),
+        (0x40, "EROFS open-for-writing"),
+        (0x200, "EROFS open-for-writing"),
+        (3, "EROFS open-for-writing"),
+        (2 | O_CLOEXEC, "EROFS open-for-writing"),
+        (2 | 0x800, "EROFS open-for-writing"),
+        (0x410002, "EROFS open-for-writing"),
+        (0x410001, "EROFS open-for-writing"),
+        (1 | JUNK, "EROFS open-for-writing"),
+        (0x410000, "allow"),
+        (0x400, "allow"),
+    ],
+)
+def test_opening_for_writing(flags: int, answer: str) -> None:
+    assert ask("openat", AT_FDCWD, PTR, flags, 0o644) == answer
+    assert ask("open", PTR, flags, 0o644) == answer
+
+
+def test_a_bare_rdwr_is_opened_for_reading() -> None:
+    assert ask("openat", AT_FDCWD, PTR, 2) == "{2: 0} open-both-ways"
+    assert ask("open", PTR, 2 | JUNK) == "{1: 0} open-both-ways"
+
+
+WRITING = words(
+    """
+        chmod chown creat fchmod fchmodat fchmodat2 fchown fchownat file_setattr fremovexattr fsetxattr
+        futimesat lchown link linkat lremovexattr lsetxattr mkdir mkdirat mknod mknodat removexattr
+        removexattrat rename renameat renameat2 rmdir setxattr setxattrat symlink symlinkat truncate unlink
+        unlinkat utime utimensat utimes
+    """
+)
+NO_MORE = words(
+    """
+        acct adjtimex bpf capset chroot clock_adjtime clock_settime delete_module fanotify_init finit_module
+        init_module ioperm iopl kexec_file_load kexec_load modify_ldt mount open_by_handle_at pivot_root
+        quotactl reboot setdomainname setfsgid setfsuid setgid setgroups sethostname setns setregid
+        setresgid setresuid setreuid settimeofday setuid swapoff swapon syslog umount2 unshare vhangup
+    """
+)
+OTHERS = words(
+    """
+        kcmp perf_event_open pidfd_getfd pidfd_send_signal process_madvise process_vm_readv
+        process_vm_writev ptrace rt_sigqueueinfo rt_tgsigqueueinfo
+    """
+)
+FEATURES = words(
+    """
+        add_key execveat io_uring_enter io_uring_register io_uring_setup keyctl landlock_add_rule
+        landlock_create_ruleset landlock_restrict_self request_key seccomp userfaultfd
+    """
+)
+SOCKETS = words("connect bind listen accept accept4")
+UNLISTED = words(
+    """
+        fsopen open_tree move_mount io_setup io_submit shmget msgget semget mq_open pidfd_open
+        name_to_handle_at migrate_pages move_pages memfd_secret statmount lsm_list_modules uselib _sysctl
+    """
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "answer"),
+    [
+        (WRITING, "EROFS read-only"),
+        (NO_MORE, "EPERM privileged"),
+        (OTHERS, "EPERM other-processes"),
+        (FEATURES, "ENOSYS kernel-features"),
+        (SOCKETS, "EACCES no-network"),
+        (["openat2"], "ENOSYS openat2"),
+        (UNLISTED, "ENOSYS unlisted"),
+    ],
+)
+@pytest.mark.parametrize("args", [(), (1, 2, 3, 4, 5, 6), (MASK64,) * 6])
+def test_refused_whatever_the_arguments(names: list[str], answer: str, args: tuple[int, ...]) -> None:
+    assert {name: ask(name, *args) for name in names} == dict.fromkeys(names, answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "answer"),
+    [
+        ("ioctl", (0, 0x5412, PTR), "EPERM terminal-input"),
+        ("ioctl", (0, 0x5412 | JUNK, PTR), "EPERM terminal-input"),
+        ("ioctl", (0, 0x541C, PTR), "EPERM terminal-input"),
+        ("ioctl", (0, 0x5423, PTR), "ENOTTY ioctl-request"),
+        ("ioctl", (0, 0x8901, PTR), "ENOTTY ioctl-request"),
+        ("ioctl", (0, 0x40086602, PTR), "ENOTTY ioctl-request"),
+        ("ioctl", (0, MASK64, PTR), "ENOTTY ioctl-request"),
+        ("fcntl", (0, 8, 1), "EPERM fcntl-owner"),
+        ("fcntl", (0, 15, PTR), "EPERM fcntl-owner"),
+        ("fcntl", (0, 10 | JUNK, 9), "EPERM fcntl-owner"),
+        ("fcntl", (0, 1024, 0), "EINVAL fcntl-lease"),
+        ("fcntl", (0, 1026, 1), "EINVAL fcntl-lease"),
+        ("socket", (2, 1, 0), "EACCES no-network"),
+        ("socket", (16, 3, 0), "EACCES no-network"),
+        ("socket", (MASK64, 1, 0), "EACCES no-network"),
+        ("socket", (1 | JUNK, 1, 0), "EACCES local-socket"),
+        ("socketpair", (2, 1, 0, PTR), "EACCES socketpair-family"),
+        ("socketpair", (1, 2, 0, PTR), "EACCES socketpair-type"),
+        ("socketpair", (1, 3, 0, PTR), "EACCES socketpair-type"),
+        ("socketpair", (1, 0x80802, 0, PTR), "EACCES socketpair-type"),
+        ("prlimit64", (1, 7, PTR, 0), "EPERM own-limits"),
+        ("prlimit64", (-1, 7, PTR, 0), "EPERM own-limits"),
+        ("sched_setaffinity", (1, 8, PTR), "EPERM own-limits"),
+        ("sched_setscheduler", (1, 0, PTR), "EPERM own-limits"),
+        ("setpriority", (0, 1, 19), "EPERM own-priority"),
+        ("setpriority", (2, 0, 19), "EPERM own-priority"),
+        ("ioprio_set", (1, 1, 0), "EPERM own-io-priority"),
+        ("ioprio_set", (3, 0, 0), "EPERM own-io-priority"),
+        ("prctl", (22, 2, PTR), "EINVAL prctl-option"),
+        ("prctl", (22 | JUNK, 2, PTR), "EINVAL prctl-option"),
+        ("prctl", (4, 0), "EINVAL prctl-option"),
+        ("prctl", (59, 1), "EINVAL prctl-option"),
+        ("prctl", (0x59616D61, 1), "EINVAL prctl-option"),
+        ("prctl", (35, 1), "EINVAL prctl-option"),
+        ("arch_prctl", (0x1012, 0), "EINVAL arch-prctl-code"),
+        ("arch_prctl", (0x2003, 0), "EINVAL arch-prctl-code"),
+        ("personality", (0x40000,), "EPERM personality"),
+        ("personality", (0x400000,), "EPERM personality"),
+        ("personality", (8,), "EPERM personality"),
+    ],
+)
+def test_refused_by_arguments(name: str, args: tuple[int, ...], answer: str) -> None:
+    assert ask(name, *args) == answer
+
+
+def test_a_number_without_a_name_is_unlisted() -> None:
+    assert {show(POLICY.decide(Call(nr))) for nr in (335, 400, 512, 547, 4096)} == {"ENOSYS unlisted"}
+
+
+def test_the_run() -> None:
+    assert (POLICY.process.max, POLICY.process.threads, POLICY.process.vdso) == (64, False, True)
+    assert (POLICY.limits.open_files, POLICY.limits.wall) == (256, None)
+
+
+def test_what_is_shipped() -> None:
+    assert set(shipped()) >= {"default", "ostoo"}
+    assert list(shipped()) == sorted(shipped())
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_policy_says_for_whom_it_is(name: str) -> None:
+    policy = load(name)
+    assert policy.name == name
+    assert policy.description
+    text = Path(find_shipped(name)).read_text("utf-8")
+    head = text[: text.index("schema")]
+    assert head.startswith(f"# {name}: ")
+    assert "# For whom: " in head
+    assert max(map(len, text.splitlines())) <= 120
