@@ -1,0 +1,172 @@
+"""Build the guest programs: `python guests/build.py [-v] [NAME...]`.
+
+Each `guests/NAME.c` says in its first comment what it is built as: `build: musl glibc raw`, and which other
+sources go with it: `with: lib/trampoline.S`. The result is `guests/build/FLAVOUR/NAME`; only what is older
+than its sources, the shared headers or this file is built again. Nothing outside `guests/build` is written.
+
+- musl: static, by the `zig cc` of the ziglang wheel, which carries its own musl and assembler.
+- glibc: dynamic, by the system's C compiler (`$CC`, or cc).
+- raw: static, without a C library, by the same; `lib/start.S` is the entry point.
+
+Exit status: 0, 1 (a program did not compile; the compiler's message is on standard error), 2 (wrong use).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).resolve().parent
+JOBS = 2
+COMMON = ["-O1", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-std=gnu11", "-fno-stack-protector", "-I", str(HERE)]
+# zig's cc turns on undefined-behaviour traps by default: a guest that faults on purpose would die of SIGILL.
+ZIG = ["-target", "x86_64-linux-musl", "-static", "-s", "-fno-sanitize=undefined"]
+RAW = ["-static", "-nostdlib", "-ffreestanding", "-fno-pie", "-no-pie", "-fcf-protection=none"]
+FLAVOURS = ("musl", "glibc", "raw")
+
+
+class BuildError(Exception):
+    """One guest that cannot be built, with the reason in its text."""
+
+
+class Target(NamedTuple):
+    """One program in one flavour."""
+
+    name: str
+    flavour: str
+    sources: tuple[Path, ...]
+
+    @property
+    def output(self) -> Path:
+        return HERE / "build" / self.flavour / self.name
+
+    def is_current(self, shared: float) -> bool:
+        """True where the output is no older than its sources and than `shared`, an mtime in seconds."""
+        try:
+            built = self.output.stat().st_mtime
+        except FileNotFoundError:
+            return False
+        return built >= max(shared, *(source.stat().st_mtime for source in self.sources))
+
+
+def declared(comment: str, key: str) -> list[str]:
+    """The words after `key:` on a line of a program's first comment."""
+    found = re.search(rf"^[ /*]*{key}:(.*)$", comment, re.MULTILINE)
+    return found[1].replace("*/", " ").split() if found else []
+
+
+def targets_of(source: Path) -> list[Target]:
+    """Every flavour that a program's first comment asks for. Raises BuildError where it asks for none."""
+    comment = source.read_text(encoding="utf-8").partition("*/")[0]
+    flavours = declared(comment, "build")
+    unknown = [word for word in flavours if word not in FLAVOURS]
+    if not flavours or unknown:
+        allowed = ", ".join(FLAVOURS)
+        raise BuildError(
+            f"{source.name}: the first comment needs a line 'build: FLAVOUR...' (any of {allowed})"
+        )
+    sources = (source, *(HERE / extra for extra in declared(comment, "with")))
+    return [
+        Target(source.stem, flavour, (*sources, HERE / "lib" / "start.S") if flavour == "raw" else sources)
+        for flavour in flavours
+    ]
+
+
+def select(names: Iterable[str]) -> list[Target]:
+    """The targets of the named programs, of all where none is named. Raises BuildError."""
+    programs = {source.stem: source for source in sorted(HERE.glob("*.c"))}
+    wanted = list(names) or list(programs)
+    unknown = sorted(set(wanted) - set(programs))
+    if unknown:
+        raise BuildError(f"no such guest: {', '.join(unknown)} (there are: {', '.join(programs)})")
+    return [target for name in wanted for target in targets_of(programs[name])]
+
+
+def command(target: Target, output: Path) -> list[str]:
+    """The compiler's argument vector."""
+    files = [*map(str, target.sources), "-o", str(output)]
+    if target.flavour == "musl":
+        return [sys.executable, "-m", "ziglang", "cc", *ZIG, *COMMON, *files]
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    return [*compiler, *(RAW if target.flavour == "raw" else ["-pthread"]), *COMMON, *files]
+
+
+def environment() -> dict[str, str]:
+    """Ours, with zig's caches kept inside the build directory."""
+    cache = str(HERE / "build" / ".zig-cache")
+    return {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+
+
+def compile_one(target: Target) -> str:
+    """Compile into place, whole or not at all; returns the compiler's warnings. Raises BuildError."""
+    target.output.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.output.with_name(f".{target.name}.partial")
+    try:
+        done = subprocess.run(
+            command(target, partial),
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+    except OSError as error:
+        raise BuildError(f"{target.name} ({target.flavour}): cannot run the compiler: {error}") from error
+    if done.returncode != 0:
+        partial.unlink(missing_ok=True)
+        raise BuildError(f"{target.name} ({target.flavour}): the compiler said:\n{done.stderr.strip()}")
+    partial.replace(target.output)
+    return done.stderr
+
+
+def build(targets: Iterable[Target], *, verbose: bool = False) -> list[str]:
+    """Build what is not current, `JOBS` at a time; returns one message for each target that failed."""
+    shared = max(path.stat().st_mtime for path in [Path(__file__), *HERE.glob("lib/*.h")])
+    stale = [target for target in targets if not target.is_current(shared)]
+
+    def attempt(target: Target) -> str | None:
+        try:
+            warnings = compile_one(target)
+        except BuildError as error:
+            return str(error)
+        if verbose:
+            print(f"{target.output.relative_to(HERE.parent)}\n{warnings}".rstrip(), flush=True)
+        return None
+
+    with ThreadPoolExecutor(max_workers=JOBS) as pool:
+        return [message for message in pool.map(attempt, stale) if message is not None]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; see the module's text."""
+    parser = argparse.ArgumentParser(
+        prog="build.py", description="Build the guest programs that have changed."
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="one line for each file built")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which programs (default: all)")
+    options = parser.parse_args(arguments)
+    try:
+        targets = select(options.names)
+    except BuildError as error:
+        print(f"build.py: {error}", file=sys.stderr)
+        return 2
+    (HERE / "build").mkdir(exist_ok=True)
+    with (HERE / "build" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        failures = build(targets, verbose=options.verbose)
+    for failure in failures:
+        print(f"build.py: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
