@@ -153,6 +153,13 @@ class Policy(NamedTuple):
                 return rule.decide(call)
         return self.calls.get(call.nr, self.unlisted)
 
+    @staticmethod
+    def load(name_or_path: str) -> Policy:
+        """A shipped policy by name, or one from a file; see `sandbox.policy.load.load`. Raises PolicyError."""
+        from sandbox.policy.load import load
+
+        return load(name_or_path)
+
     def hint(self, rule: str) -> str:
         """The `hint` text of the rule with this id, or ''."""
         for rules in self.rules.values():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from sandbox import rules
-from sandbox.outcome import Allow, Emulate, Refuse, Return, Verdict, Write
+from sandbox.outcome import Allow, Decision, Emulate, Refuse, Return, Verdict, Write
 from sandbox.policy.model import Policy, Process
 from sandbox.rules import stubs
 from sandbox.syscalls import table
@@ -18,6 +18,8 @@ ELF64 = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\x3e\0"
 ELF32 = b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x02\0\x03\0"
 ARM64 = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\0\xb7\0"
 SELF, SIBLING, STRANGER, OUR_GROUP, OTHER_GROUP = 50, 51, 900, 50, 40
+
+NOTHING = Process()
 
 
 class View(NamedTuple):
@@ -56,11 +58,11 @@ class View(NamedTuple):
         return self.files.get(path)
 
 
-def policy(process: Process = Process(), **emulate: str) -> Policy:
-    allow: dict[int, Verdict | Emulate] = {nr: Allow("calls.allow") for nr in rules.SUPERVISED}
-    for name, wish in emulate.items():
+def policy(process: Process = NOTHING, emulate: dict[str, str] | None = None) -> Policy:
+    allow: dict[int, Decision] = {nr: Allow("calls.allow") for nr in rules.SUPERVISED}
+    for name, wish in (emulate or {}).items():
         allow[table.NUMBERS[name]] = Emulate(wish, "the-rule")
-    return Policy("t", "", "", "", Refuse(errno.ENOSYS, "unlisted"), allow, {}, process)  # type: ignore[arg-type]
+    return Policy("t", "", "", "", Refuse(errno.ENOSYS, "unlisted"), allow, {}, process)
 
 
 def call(name: str, *args: int) -> Call:
@@ -185,20 +187,22 @@ RULE = "the-rule"
 )
 def test_emulations(made: Call, wish: str, verdict: Verdict) -> None:
     view = View(files={b"/bin/program": ELF64})
-    found = rules.judge(policy(**{table.name(made.nr): wish}), made, view)
+    found = rules.judge(policy(emulate={table.name(made.nr): wish}), made, view)
     assert (type(found), found) == (type(verdict), verdict)
 
 
 @pytest.mark.parametrize(("count", "verdict"), [(256, Allow(RULE)), (257, Refuse(errno.EINVAL, RULE))])
 def test_elf_exec_counts_arguments(count: int, verdict: Verdict) -> None:
     view = View(files={b"/bin/program": ELF64}, vector=count)
-    assert rules.judge(policy(execve="elf-exec"), call("execve", 0x1000, 0x3000), view) == verdict
+    assert (
+        rules.judge(policy(emulate={"execve": "elf-exec"}), call("execve", 0x1000, 0x3000), view) == verdict
+    )
 
 
 @pytest.mark.parametrize("head", [b"#!/bin/sh\n", b"", ELF32, ARM64, b"\x7fELF"])
 def test_elf_exec_refuses_all_but_native_elf(head: bytes) -> None:
     view = View(files={b"/bin/program": head})
-    found = rules.judge(policy(execve="elf-exec"), call("execve", 0x1000, 0x3000), view)
+    found = rules.judge(policy(emulate={"execve": "elf-exec"}), call("execve", 0x1000, 0x3000), view)
     assert found == Refuse(errno.ENOEXEC, RULE)
 
 
