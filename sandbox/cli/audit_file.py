@@ -21,6 +21,8 @@ def add_file(parser: argparse.ArgumentParser) -> None:
 def reading(file: str) -> Iterator[BinaryIO]:
     """The log to read; an AuditError raised meanwhile gets the file's name in front."""
     if file == "-":
+        if sys.stdin is None:
+            raise AuditError("standard input is closed")
         with _named("standard input"):
             yield sys.stdin.buffer
         return

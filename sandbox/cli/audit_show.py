@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         for line in scan(stream):
             if line.record is None:
                 sys.stdout.flush()
-                print(f"sandboxctl: line {line.number} is cut off: the run was cut short", file=sys.stderr)
+                print(f"sandboxctl: line {line.number} is cut off", file=sys.stderr)
             elif _wanted(line.record, options):
                 _print(line.record, options.json)
     return 0

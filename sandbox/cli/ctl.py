@@ -7,6 +7,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -80,7 +81,8 @@ def _described(parser: argparse.ArgumentParser, docstring: str) -> argparse.Argu
 def say(text: str) -> None:
     """One line on standard error, beginning with the program's name, nothing unprintable in it."""
     shown = text if text.isprintable() else escape(text)
-    print(f"{NAME}: {shown}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(f"{NAME}: {shown}", file=sys.stderr)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -88,20 +90,16 @@ def _run(words: Sequence[str]) -> int:
         options = _parser(words).parse_args(words)
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else 0
-    code: int = options.run(options)
-    return code
-
-
-def _finish(code: int) -> int:
-    """Write out what is buffered, so that a failure to do so is told here and not by the interpreter."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _forget_stdout()
+        code: int = options.run(options)
+    except SandboxError as error:
+        say(str(error))
+        return WRONG_USE
     return code
 
 
 def _forget_stdout() -> None:
+    """Lose what is still buffered, which the interpreter would try to write once more, and complain."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())
     os.close(null)
@@ -112,16 +110,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Ends silently where the reader of its output goes away.
     """
+    if sys.stdout is None:
+        say("standard output is closed")
+        return WRONG_USE
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    code = 0
     try:
-        return _finish(_run(sys.argv[1:] if argv is None else argv))
+        code = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
     except BrokenPipeError:
         _forget_stdout()
-        return 0
-    except SandboxError as error:
-        say(str(error))
-        return _finish(WRONG_USE)
     except OSError as error:
         say(f"cannot write: {error.strerror}")
         _forget_stdout()
@@ -129,6 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _forget_stdout()
         return 130
+    return code
 
 
 if __name__ == "__main__":

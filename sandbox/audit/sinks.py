@@ -1,0 +1,161 @@
+"""Where records go. A sink returns when the record is out of this process, or raises AuditError.
+
+A sink takes either finished JSON lines or records as mappings; `AuditLog` makes only what its sinks take.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.errors import AuditError
+
+STDERR = 2
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write `data` to `fd`, whole, in one write(2) where the kernel takes it so.
+
+    A descriptor that somebody made non-blocking (it may be shared with the guest) is waited for. Raises
+    AuditError where the kernel refuses, with the errno's text.
+    """
+    done = 0
+    while done < len(data):
+        try:
+            count = os.write(fd, data[done:] if done else data)
+        except BlockingIOError:
+            _wait_writable(fd)
+            continue
+        except OSError as error:
+            raise AuditError(f"the audit log cannot be written: {error.strerror}") from error
+        if count == 0:
+            raise AuditError("the audit log cannot be written: its file takes no more bytes")
+        done += count
+
+
+def _wait_writable(fd: int) -> None:
+    import select
+
+    waiter = select.poll()
+    waiter.register(fd, select.POLLOUT)
+    waiter.poll()
+
+
+class _Closing(ABC):
+    """What `LineSink` and `RecordSink` share."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what the sink owns. Closing twice is harmless. Raises AuditError."""
+
+
+class LineSink(_Closing):
+    """A sink of JSON lines; a log with one of these has a hash chain."""
+
+    @abstractmethod
+    def write_line(self, line: bytes) -> None:
+        """Store one line, newline included, before returning. Raises AuditError."""
+
+
+class RecordSink(_Closing):
+    """A sink of records as mappings."""
+
+    @abstractmethod
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Store one record before returning; the mapping is the sink's to keep. Raises AuditError."""
+
+
+Sink = LineSink | RecordSink
+
+
+class _Descriptor(_Closing):
+    def __init__(self, fd: int, *, owned: bool) -> None:
+        self._fd = fd
+        self._owned = owned
+
+    def close(self) -> None:
+        if not self._owned:
+            return
+        self._owned = False
+        fd, self._fd = self._fd, -1
+        try:
+            os.close(fd)
+        except OSError as error:
+            raise AuditError(f"the audit log cannot be closed: {error.strerror}") from error
+
+
+class JsonLines(_Descriptor, LineSink):
+    """JSON Lines to a descriptor, which is closed by `close()` only where `owned`."""
+
+    def __init__(self, fd: int, *, owned: bool = False) -> None:
+        super().__init__(fd, owned=owned)
+
+    def write_line(self, line: bytes) -> None:
+        write_all(self._fd, line)
+
+
+class Text(_Descriptor, RecordSink):
+    """Readable text to a descriptor, every character of it printable."""
+
+    def __init__(self, fd: int, color: bool = False, *, owned: bool = False) -> None:
+        from sandbox.audit import text
+
+        super().__init__(fd, owned=owned)
+        self._lines: Callable[[dict[str, Any]], list[str]] = text.colored if color else text.lines
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        text = "".join(f"{line}\n" for line in self._lines(record))
+        write_all(self._fd, text.encode("utf-8", "backslashreplace"))
+
+
+class Memory(RecordSink):
+    """Records as mappings, in a list."""
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        """Nothing is owned; the records stay."""
+
+
+def open_sink(spec: str) -> Sink:
+    """The sink `--audit` asks for: a file's path, or `-` for standard error.
+
+    Standard error gets readable text where it is a terminal, and JSON Lines where not. A file is created
+    with mode 0600 or emptied; its descriptor is never 0, 1 or 2, which are the guest's. Devices and FIFOs
+    will do; a directory will not. Raises AuditError.
+    """
+    if spec != "-":
+        return JsonLines(_open(spec), owned=True)
+    if os.isatty(STDERR):
+        return Text(STDERR, color=not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
+    return JsonLines(STDERR)
+
+
+def _open(path: str) -> int:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        return _above_stdio(os.open(path, flags, 0o600))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
+        raise AuditError(f"cannot open the audit log {_shown(path)}: {reason}") from error
+
+
+def _above_stdio(fd: int) -> int:
+    if fd > STDERR:
+        return fd
+    import fcntl
+
+    try:
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, STDERR + 1)
+    finally:
+        os.close(fd)
+
+
+def _shown(path: str) -> str:
+    return path if path.isprintable() else ascii(path)
