@@ -13,7 +13,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from sandbox.errors import AuditError, InternalError, UsageError
 from sandbox.outcome import Outcome, Usage
@@ -39,12 +39,14 @@ def run(
     cwd: str | os.PathLike[str] | None = None,
     env: Mapping[str, str] | None = None,
     vfork: str | None = None,
+    audit_level: Literal["decisions", "all"] = "decisions",
 ) -> Outcome:
     """Run a program under a policy and wait for its end; it feels like `subprocess.run`.
 
-    `policy` is a shipped name, a file or a loaded Policy; `audit` a file for the log; `timeout` a
-    wall-clock limit in seconds, which ends the run with status "limit"; `env` is added to the policy's
-    environment. With `capture_output` the outcome's `stdout` and `stderr` are bytes.
+    `policy` is a shipped name, a file or a loaded Policy. `audit` is a file for the log; `audit_level` "all"
+    records every system call. `timeout` is a wall-clock limit in seconds, which ends the run with status
+    "limit". `env` is added to the policy's environment. With `capture_output` the outcome's `stdout` and
+    `stderr` are bytes.
 
     Raises PolicyError for a wrong policy, UsageError for wrong arguments, AuditError where the log cannot
     be opened. Everything about the program itself, also that there is none, is told by the outcome.
@@ -54,7 +56,9 @@ def run(
     if input is not None and stdin is not None:
         raise UsageError("input and stdin exclude each other")
     pipe = subprocess.PIPE
-    request = _request(args, policy, timeout, cwd, env, vfork)
+    if audit_level not in ("decisions", "all"):
+        raise UsageError("audit_level must be 'decisions' or 'all'")
+    request = _request(args, policy, timeout, cwd, env, vfork)._replace(level=audit_level)
     message = {"request": request, "audit": _path(audit), "environ": dict(os.environ)}
     streams = (
         pipe if input is not None else stdin,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sandbox import elf, launch, rules
 from sandbox._kernel import calls
@@ -35,6 +35,7 @@ class Request(NamedTuple):
     timeout: float | None = None
     waivers: tuple[str, ...] = ()
     closed: frozenset[int] = frozenset()
+    level: Literal["decisions", "all"] = "decisions"
 
 
 class Result(NamedTuple):
@@ -85,7 +86,9 @@ class _Run:
 
     def _supervise(self, program: launch.Program, event: calls.RawEvent) -> Ending:
         wall = self.request.timeout if self.request.timeout is not None else self.policy.limits.wall
-        self.supervisor = Supervisor(self.policy, self.recorder, wall=wall, started_ns=self.started_ns)
+        self.supervisor = Supervisor(
+            self.policy, self.recorder, wall=wall, started_ns=self.started_ns, watch_all=self._record_all()
+        )
 
         def begin() -> None:
             calls.protect()
@@ -100,11 +103,17 @@ class _Run:
             path=os.fsencode(program.path),
             argv=tuple(os.fsencode(one) for one in self.request.argv),
             envp=tuple(os.fsencode(f"{name}={value}") for name, value in env.items()),
-            filter=bpf.encode(compile_policy(self.policy, rules.SUPERVISED)),
+            filter=bpf.encode(self._filter()),
             cwd=None if self.request.cwd is None else os.fsencode(self.request.cwd),
             limits=launch.limits(self.policy),
             closed=self.request.closed,
         )
+
+    def _filter(self) -> bpf.Program:
+        return compile_policy(self.policy, rules.SUPERVISED, record_all=self._record_all())
+
+    def _record_all(self) -> bool:
+        return self.request.level == "all" and self.log.active
 
     def _exec_failure(self, program: launch.Program, error: ExecFailedError) -> str:
         if error.error == 2:
@@ -128,7 +137,7 @@ class _Run:
             kernel=os.uname().release,
             enforcement=ENFORCEMENT,
             elf=elf.facts(program.fd).as_dict() if program else None,
-            level="decisions",
+            level=self.request.level,
             pid=pid,
         )
 

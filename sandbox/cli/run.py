@@ -59,6 +59,10 @@ def _parser() -> _Parser:
         help="a shipped policy or a file (default: %(default)s)",
     )
     add("--audit", metavar="FILE", help="write the audit log, JSON Lines; - is standard error")
+    add(
+        "--audit-level", choices=("decisions", "all"), default="decisions",
+        help="decisions: what was supervised or refused; all: every system call with its result",
+    )  # fmt: skip
     add("--outcome", metavar="FILE", help="write how the run ended as one JSON object")
     add("--timeout", metavar="S", help="wall-clock limit, seconds (or 2m, 1h)")
     add("--file-size", metavar="SIZE", help="largest file the guest may write")
@@ -185,8 +189,9 @@ def _run(arguments: list[str]) -> int:
     waived = _waived(options.waive)
     policy = _limited(load(options.policy), options, waived)
     request = Request(
-        _command(options.command), policy, options.cwd, tuple(options.env), None, waived, missing
-    )
+        _command(options.command), policy, options.cwd, tuple(options.env), None, waived, missing,
+        options.audit_level,
+    )  # fmt: skip
     sinks = [open_sink(options.audit)] if options.audit else []
     outcome_fd = _open_outcome(options.outcome)
     result = supervise(request, AuditLog(sinks), os.environ)

@@ -18,7 +18,7 @@ from sandbox.outcome import Allow, Kill, Status, Verdict
 from sandbox.policy.model import Policy
 from sandbox.supervisor import images
 from sandbox.supervisor.apply import Answer, Next, Rest, Resume, apply, restore, rewrite
-from sandbox.supervisor.births import Births
+from sandbox.supervisor.births import MAKES_TASKS, Births
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import (
     Control,
@@ -41,12 +41,15 @@ from sandbox.supervisor.stops import (
 )  # fmt: skip
 from sandbox.supervisor.tracee import Stopped, Task, Tasks
 from sandbox.supervisor.view import StopView
+from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
 from sandbox.syscalls.flags import signal_name
 
 GRACE_NS = 2_000_000_000
 DRAIN_NS = 10_000_000_000
 SIGKILL, SIGSYS = 9, 31
+# Calls that do not come back to where they were made, or whose result a record of its own tells.
+_WITHOUT_RESULT = images.EXEC_CALLS | MAKES_TASKS | {table.NUMBERS["exit"], table.NUMBERS["exit_group"]}
 
 
 class Ending(NamedTuple):
@@ -71,12 +74,21 @@ class ExecFailedError(SandboxError):
 class Supervisor:
     """Follows one main guest and everything it makes, to the end of the last task."""
 
-    def __init__(self, policy: Policy, recorder: Recorder, *, wall: float | None, started_ns: int) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        recorder: Recorder,
+        *,
+        wall: float | None,
+        started_ns: int,
+        watch_all: bool = False,
+    ) -> None:
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
         self.births = Births(recorder, self.tasks, policy.process.vfork)
         self.main = 0
+        self._watch_all = watch_all
         self._wall = wall or 0.0
         self._deadline_ns = -1 if wall is None else started_ns + int(wall * 1e9)
         self._ending: Ending | None = None
@@ -170,6 +182,7 @@ class Supervisor:
         task = self.tasks.get(pid)
         if task is None:
             raise InternalError(f"task {pid} stopped before it was born")
+        self._sigsys_sent.discard(task.tgid)  # it lived on
         return Stopped(task)
 
     # ---- calls ----
@@ -181,10 +194,13 @@ class Supervisor:
             return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         view = StopView(stopped, self.tasks)
         verdict = rules.judge(self.policy, call, view)
-        if isinstance(verdict, Allow) and verdict.watch:
-            task.watching = {"call": call, "verdict": verdict}
+        if isinstance(verdict, Allow) and self._watch_all:
+            verdict = verdict._replace(watch=True)
+        fields = self.recorder.judged(task, call, verdict, images.reader(view))
+        if isinstance(verdict, Allow) and verdict.watch and call.nr not in _WITHOUT_RESULT:
+            task.watching = fields
         else:
-            self.recorder.call(task, call, verdict, images.reader(view))
+            self.recorder.call(fields)
         return self._apply(stopped, call, verdict, view)
 
     def _apply(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:
@@ -205,9 +221,8 @@ class Supervisor:
             raise ExecFailedError(-rval)
         restore(stopped)
         if task.watching is not None:
-            watched, task.watching = task.watching, None
-            read = images.reader(StopView(stopped, self.tasks))
-            self.recorder.call(task, watched["call"], watched["verdict"], read, rval)
+            fields, task.watching = task.watching, None
+            self.recorder.call(fields, rval)
         self.births.on_return(stopped)
         return Resume(stopped.spend())
 
@@ -264,8 +279,7 @@ class Supervisor:
             self.births.on_unseen_end(stop)
             return Rest()
         if task.watching is not None:
-            watched = task.watching
-            self.recorder.call(task, watched["call"], watched["verdict"], lambda _address: None)
+            self.recorder.call(task.watching)
         if task.tid == task.tgid:
             self._note_violation(task, stop)
         self.recorder.exit(task, stop)

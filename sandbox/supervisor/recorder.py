@@ -67,19 +67,14 @@ class Recorder:
         """Whether anything is written at all."""
         return self._log.active
 
-    def call(
-        self,
-        task: Task,
-        call: Call,
-        verdict: Verdict,
-        read: Callable[[int], str | None],
-        ret: int | None = None,
-    ) -> None:
-        """A supervised call and what was decided."""
+    def judged(
+        self, task: Task, call: Call, verdict: Verdict, read: Callable[[int], str | None]
+    ) -> dict[str, Any]:
+        """Count a call and what was decided; the fields of its record, taken before the call can run."""
         name, word = table.name(call.nr), verdict_word(verdict)
         self._count(name, word, verdict)
         if not self._log.active:
-            return
+            return {}
         fields: dict[str, Any] = {
             "pid": task.tgid, "tid": task.tid, "nr": call.nr, "call": name,
             "args": decode.describe(call, read), "verdict": word,
@@ -87,10 +82,14 @@ class Recorder:
         if isinstance(verdict, Refuse):
             fields["errno"] = errnos.errno_name(verdict.errno)
         fields["rule"] = verdict.rule
+        if isinstance(verdict, Return):
+            fields["ret"] = verdict.value
+        return fields
+
+    def call(self, fields: dict[str, Any], ret: int | None = None) -> None:
+        """Write the record of a judged call, with its result where it was watched."""
         if ret is not None:
             fields["ret"] = ret
-        elif isinstance(verdict, Return):
-            fields["ret"] = verdict.value
         self._log.emit("call", **fields)
 
     def _count(self, name: str, word: str, verdict: Verdict) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from sandbox._kernel import calls
 from sandbox.errors import InternalError
 
-
 _ALL_SIGNALS = (1 << 64) - 1
 
 

@@ -31,7 +31,13 @@ while True: signal.pause()
 
 
 def start(code: str, *options: str) -> subprocess.Popen[str]:
-    words = [sys.executable, "-P", "-c", "import sys; from sandbox.cli.run import main; sys.exit(main())", *options]
+    words = [
+        sys.executable,
+        "-P",
+        "-c",
+        "import sys; from sandbox.cli.run import main; sys.exit(main())",
+        *options,
+    ]
     # A session of its own: the test's terminal, if it has one, must not matter.
     process = subprocess.Popen(
         [*words, "--", sys.executable, "-I", "-S", "-c", code],
@@ -53,7 +59,9 @@ def test_main_guest_is_told_first(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_default_action_ends_the_run(name: str) -> None:
-    process = start("import signal\nsignal.signal(2, signal.SIG_DFL)\nprint('ready', flush=True)\nsignal.pause()")
+    process = start(
+        "import signal\nsignal.signal(2, signal.SIG_DFL)\nprint('ready', flush=True)\nsignal.pause()"
+    )
     process.send_signal(getattr(signal, name))
     process.communicate(timeout=HANG)
     assert process.returncode == 128 + getattr(signal, name)

@@ -71,7 +71,9 @@ def test_environment_is_the_policys_and_the_callers() -> None:
 
 
 def test_cwd(tmp_path: Path) -> None:
-    done = sandbox.run([PYTHON, "-I", "-S", "-c", "import os; print(os.getcwd())"], cwd=tmp_path, capture_output=True)
+    done = sandbox.run(
+        [PYTHON, "-I", "-S", "-c", "import os; print(os.getcwd())"], cwd=tmp_path, capture_output=True
+    )
     assert done.stdout == f"{tmp_path.resolve()}\n".encode()
 
 
