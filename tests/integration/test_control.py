@@ -1,4 +1,4 @@
-"""Signals to the supervisor: the main guest first, then everything; and nothing outlives a dead supervisor."""
+"""Signals to the supervisor: the main guest first, then everything; nothing outlives a dead supervisor."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ import signal
 for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT): signal.signal(one, signal.SIG_IGN)
 print("ready", flush=True)
 while True: signal.pause()
+"""
+
+BUSY = """
+import os
+print("ready", flush=True)
+while True:
+    try: os.open("/x", os.O_WRONLY)
+    except OSError: pass
 """
 
 
@@ -87,8 +95,7 @@ def test_a_second_interrupt_kills_at_once(tmp_path: Path) -> None:
 
 def test_a_spinning_guest_does_not_hide_a_signal() -> None:
     """A guest that stops all the time keeps the supervisor busy; the signal is seen all the same."""
-    code = "import os\nprint('ready', flush=True)\nwhile True:\n try: os.open('/x', os.O_WRONLY)\n except OSError: pass"
-    process = start(code)
+    process = start(BUSY)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=HANG)
     assert process.returncode == 128 + signal.SIGTERM

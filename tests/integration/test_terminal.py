@@ -66,9 +66,21 @@ def test_a_repl_works() -> None:
     assert terminal.status() == 4
 
 
+COUNTS_INTERRUPTS = """
+import os, signal
+count = 0
+def handler(*_):
+    global count
+    count += 1
+signal.signal(signal.SIGINT, handler)
+os.write(1, b"ready")
+signal.pause()
+os.write(1, b"count %d" % count)
+"""
+
+
 def test_interrupt_from_the_terminal_arrives_once() -> None:
-    code = "import signal,os,time\nn=[0]\ndef h(*_): n[0]+=1\nsignal.signal(2,h)\nos.write(1,b'ready')\nsignal.pause()\nos.write(1,b'count %d'%n[0])"
-    terminal = Terminal(sys.executable, "-I", "-S", "-c", code)
+    terminal = Terminal(sys.executable, "-I", "-S", "-c", COUNTS_INTERRUPTS)
     terminal.expect(b"ready")
     terminal.send(b"\x03")
     terminal.expect(b"count 1")

@@ -55,7 +55,7 @@ COMMON = words(
         set_robust_list set_tid_address setpgid sigaltstack stat statfs statx sysinfo timer_create
         timer_settime times umask uname wait4 write writev kill tgkill tkill memfd_create membarrier
         clock_gettime getrusage alarm setitimer mremap mincore sched_yield inotify_add_watch sendfile splice
-        close_range epoll_pwait2 futex_waitv mseal map_shadow_stack
+        close_range epoll_pwait2 futex_waitv mseal map_shadow_stack rt_sigqueueinfo rt_tgsigqueueinfo pidfd_open
     """
 )
 
@@ -198,7 +198,7 @@ NO_MORE = words(
 OTHERS = words(
     """
         kcmp perf_event_open pidfd_getfd pidfd_send_signal process_madvise process_vm_readv
-        process_vm_writev ptrace rt_sigqueueinfo rt_tgsigqueueinfo
+        process_vm_writev ptrace
     """
 )
 FEATURES = words(
@@ -210,7 +210,7 @@ FEATURES = words(
 SOCKETS = words("connect bind listen accept accept4")
 UNLISTED = words(
     """
-        fsopen open_tree move_mount io_setup io_submit shmget msgget semget mq_open pidfd_open
+        fsopen open_tree move_mount io_setup io_submit shmget msgget semget mq_open
         name_to_handle_at migrate_pages move_pages memfd_secret statmount lsm_list_modules uselib _sysctl
     """
 )
