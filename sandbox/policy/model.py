@@ -155,7 +155,7 @@ class Policy(NamedTuple):
 
     @staticmethod
     def load(name_or_path: str) -> Policy:
-        """A shipped policy by name, or one from a file; see `sandbox.policy.load.load`. Raises PolicyError."""
+        """A shipped policy by name, or one from a file (`sandbox.policy.load`). Raises PolicyError."""
         from sandbox.policy.load import load
 
         return load(name_or_path)
