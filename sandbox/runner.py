@@ -10,10 +10,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sandbox import elf, launch, rules
+from sandbox import elf, rules
 from sandbox._kernel import calls
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError
+from sandbox.launch import confine, scratch
+from sandbox.launch import program as launch
 from sandbox.outcome import Outcome, Usage
 from sandbox.policy.model import Policy
 from sandbox.seccomp import bpf
@@ -21,7 +23,7 @@ from sandbox.seccomp.compile import compile_policy
 from sandbox.supervisor.loop import Ending, ExecFailedError, Supervisor
 from sandbox.supervisor.recorder import Recorder
 
-ENFORCEMENT = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
+_ALWAYS = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
 _SIGSYS_STATUS = 128 + 31
 
 
@@ -74,9 +76,18 @@ class _Run:
         self.supervisor: Supervisor | None = None
         self.started_ns = time.monotonic_ns()
         self.written_start = False
+        self.enforcement = dict(_ALWAYS)
+        self.scratch = ""
 
     def supervise(self) -> Ending:
         program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
+        try:
+            return self._launch(program)
+        finally:
+            if self.scratch:
+                scratch.remove(self.scratch)
+
+    def _launch(self, program: launch.Program) -> Ending:
         spec = self._spec(program)
         calls.prepare()
         try:
@@ -98,7 +109,13 @@ class _Run:
         return self.supervisor.run(event, program.identity, begin)
 
     def _spec(self, program: launch.Program) -> calls.Spec:
+        names = self._places(program)
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
+        if self.scratch:
+            env["TMPDIR"] = self.scratch
+        confined = confine.confine(self.policy.files, names, waived="landlock" in self.request.waivers)
+        if self.policy.files is not None:
+            self.enforcement["landlock"] = confined.enforcement
         return calls.Spec(
             path=os.fsencode(program.path),
             argv=tuple(os.fsencode(one) for one in self.request.argv),
@@ -107,7 +124,16 @@ class _Run:
             cwd=None if self.request.cwd is None else os.fsencode(self.request.cwd),
             limits=launch.limits(self.policy),
             closed=self.request.closed,
+            ruleset=confined.ruleset,
         )
+
+    def _places(self, program: launch.Program) -> dict[str, str]:
+        """What `${…}` in `[files]` stands for in this run."""
+        names = {"cwd": os.path.realpath(self.request.cwd or "."), "program": os.path.realpath(program.path)}
+        if self.policy.files is not None and self.policy.files.scratch:
+            self.scratch = scratch.make(self.outer.get("TMPDIR", "/tmp"), None)
+            names["scratch"] = self.scratch
+        return names
 
     def _filter(self) -> bpf.Program:
         return compile_policy(self.policy, rules.SUPERVISED, record_all=self._record_all())
@@ -135,7 +161,7 @@ class _Run:
             cwd=_text(self.request.cwd or os.getcwd()),
             policy={"name": self.policy.name, "sha256": self.policy.sha256},
             kernel=os.uname().release,
-            enforcement=ENFORCEMENT,
+            enforcement=self.enforcement,
             elf=elf.facts(program.fd).as_dict() if program else None,
             level=self.request.level,
             pid=pid,
@@ -155,7 +181,7 @@ class _Run:
         """The result of a run that was supervised to its end."""
         outcome = Outcome(
             ending.status, ending.reason, ending.exit_code, ending.signal, ending.rule,
-            self._usage(), ENFORCEMENT, self._waivers(),
+            self._usage(), self.enforcement, self._waivers(),
         )  # fmt: skip
         bad = ending.status not in ("ok", "limit")
         return Result(outcome, _exit_status(ending), self._hint() if bad else "")
@@ -165,7 +191,7 @@ class _Run:
         internal = isinstance(error, InternalError | AuditError)
         status: Any = "internal-error" if internal else "setup-error"
         outcome = Outcome(
-            status, str(error), usage=self._usage(), enforcement=ENFORCEMENT, waivers=self._waivers()
+            status, str(error), usage=self._usage(), enforcement=self.enforcement, waivers=self._waivers()
         )
         return Result(outcome, error.exit_code)
 

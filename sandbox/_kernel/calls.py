@@ -7,7 +7,7 @@ ptrace(2) belongs to the thread that seized: call everything here from that one 
 from __future__ import annotations
 
 import os
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from sandbox._kernel._core import ffi, lib
 
@@ -82,7 +82,12 @@ class Registers(NamedTuple):
 
 
 class Spec(NamedTuple):
-    """What `launch` starts: `filter` is the encoded seccomp program, `limits` are (resource, soft, hard)."""
+    """What `launch` starts.
+
+    `filter` is the encoded seccomp program, `limits` are (resource, soft, hard), `ruleset` a Landlock
+    ruleset or -1, `isolate` are unshare(2) flags, `user` is the (uid, gid) to become. Whoever it is, the
+    guest has no capability.
+    """
 
     path: bytes
     argv: tuple[bytes, ...]
@@ -91,6 +96,9 @@ class Spec(NamedTuple):
     cwd: bytes | None = None
     limits: tuple[tuple[int, int, int], ...] = ()
     closed: frozenset[int] = frozenset()
+    ruleset: int = -1
+    isolate: int = 0
+    user: tuple[int, int] | None = None
 
 
 class LaunchError(OSError):
@@ -164,6 +172,9 @@ def launch(spec: Spec) -> RawEvent:
     raw.filter_length = len(spec.filter) // 8
     raw.closed = sum(1 << fd for fd in spec.closed)
     raw.limits, raw.limit_count = limits, len(spec.limits)
+    raw.ruleset, raw.isolate = spec.ruleset, spec.isolate
+    if spec.user is not None:
+        raw.change_user, raw.uid, raw.gid = 1, *spec.user
     keep += [path, cwd, program]
     failure = ffi.new("sb_failure *")
     if lib.sb_launch(raw, failure, _event) < 0:
@@ -298,9 +309,22 @@ def kill(pid: int, signo: int) -> None:
     _check(lib.sb_kill(pid, signo), "kill")
 
 
-def pidfd_open(pid: int) -> int:
-    """A descriptor that names this process for good (pidfd_open(2), Linux 5.3)."""
-    return os.pidfd_open(pid)
+def landlock_abi() -> int:
+    """The kernel's Landlock ABI version, 0 where there is none (landlock_create_ruleset(2))."""
+    abi: int = lib.sb_landlock_abi()
+    return max(abi, 0)
 
 
-Resume = Literal[7, 24, 0x4208]
+def landlock_ruleset(files: int, network: int, scoped: int) -> int:
+    """A new ruleset descriptor that handles these rights."""
+    return _check(lib.sb_landlock_ruleset(files, network, scoped), "landlock_create_ruleset")
+
+
+def landlock_path(ruleset: int, fd: int, rights: int) -> None:
+    """Allow `rights` on the file, or beneath the directory, that `fd` names."""
+    _check(lib.sb_landlock_path(ruleset, fd, rights), "landlock_add_rule")
+
+
+def landlock_port(ruleset: int, port: int, rights: int) -> None:
+    """Allow `rights` on a TCP port (ABI 4)."""
+    _check(lib.sb_landlock_port(ruleset, port, rights), "landlock_add_rule")

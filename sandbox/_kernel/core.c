@@ -8,9 +8,11 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -26,11 +28,15 @@
 
 #include "core.h"
 
+/* x86-64 numbers since Linux 5.13; the C library's headers may be older. */
+enum { SYS_LANDLOCK_CREATE_RULESET = 444, SYS_LANDLOCK_ADD_RULE = 445, SYS_LANDLOCK_RESTRICT_SELF = 446 };
+
 enum { SB_NONE = 0, SB_STATUS = 1, SB_SIGNAL = 2, SB_DEADLINE = 3 };
 
 enum {
     STEP_PIPE = 1, STEP_FORK, STEP_SEIZE, STEP_SIGNALS, STEP_CLOSE, STEP_CHDIR, STEP_LIMIT,
-    STEP_NO_NEW_PRIVS, STEP_FILTER, STEP_EXEC, STEP_DIED, STEP_WAIT,
+    STEP_NO_NEW_PRIVS, STEP_FILTER, STEP_EXEC, STEP_DIED, STEP_WAIT, STEP_UNSHARE, STEP_USER, STEP_CAPABILITIES,
+    STEP_LANDLOCK,
 };
 
 static const char *const step_names[] = {
@@ -39,6 +45,8 @@ static const char *const step_names[] = {
     [STEP_LIMIT] = "setrlimit", [STEP_NO_NEW_PRIVS] = "prctl(PR_SET_NO_NEW_PRIVS)",
     [STEP_FILTER] = "seccomp(SECCOMP_SET_MODE_FILTER)", [STEP_EXEC] = "execve",
     [STEP_DIED] = "the child died before its execve", [STEP_WAIT] = "wait4",
+    [STEP_UNSHARE] = "unshare", [STEP_USER] = "setresuid", [STEP_CAPABILITIES] = "capset",
+    [STEP_LANDLOCK] = "landlock_restrict_self",
 };
 
 #define SEIZE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
@@ -154,6 +162,34 @@ static int child_limits(const sb_spec *spec)
     return 0;
 }
 
+static int child_user(const sb_spec *spec)
+{
+    if (!spec->change_user)
+        return 0;
+    if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, spec->gid, spec->gid, spec->gid) < 0)
+        return -1;
+    return (int)syscall(SYS_setresuid, spec->uid, spec->uid, spec->uid);
+}
+
+/* The bounding set first: an execve by uid 0 would fill the other sets from it (capabilities(7)). */
+static int child_bounding_set(void)
+{
+    for (int capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0 && errno != EPERM)
+            return -1;
+    return 0;
+}
+
+static int child_capabilities(void)
+{
+    struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+    struct __user_cap_data_struct none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
+        return -1;
+    return (int)syscall(SYS_capset, &header, none);
+}
+
 static _Noreturn void child_main(const sb_spec *spec, int go, int report)
 {
     struct sock_fprog program = { (unsigned short)spec->filter_length, (struct sock_filter *)spec->filter };
@@ -165,12 +201,22 @@ static _Noreturn void child_main(const sb_spec *spec, int go, int report)
         child_fail(report, STEP_SIGNALS);
     if (child_descriptors(spec->closed) < 0)
         child_fail(report, STEP_CLOSE);
-    if (spec->cwd && chdir(spec->cwd) < 0)
-        child_fail(report, STEP_CHDIR);
+    if (spec->isolate && unshare(spec->isolate) < 0)
+        child_fail(report, STEP_UNSHARE);
     if (child_limits(spec) < 0)
         child_fail(report, STEP_LIMIT);
+    if (child_bounding_set() < 0)
+        child_fail(report, STEP_CAPABILITIES);
+    if (child_user(spec) < 0)
+        child_fail(report, STEP_USER);
+    if (child_capabilities() < 0)
+        child_fail(report, STEP_CAPABILITIES);
+    if (spec->cwd && chdir(spec->cwd) < 0)
+        child_fail(report, STEP_CHDIR);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail(report, STEP_NO_NEW_PRIVS);
+    if (spec->ruleset >= 0 && syscall(SYS_LANDLOCK_RESTRICT_SELF, spec->ruleset, 0) < 0)
+        child_fail(report, STEP_LANDLOCK);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
         child_fail(report, STEP_FILTER);
     syscall(SYS_execve, spec->path, spec->argv, spec->envp);
@@ -561,4 +607,51 @@ int sb_hide_auxv(int pid, uint64_t stack, uint64_t type)
 int sb_kill(int pid, int signo)
 {
     return kill(pid, signo) < 0 ? -errno : 0;
+}
+
+/* ---- Landlock (landlock(7)) ---- */
+
+/* Fields were added by ABI 4 and 6; the size says which are known, so old headers do not matter. */
+struct landlock_ruleset {
+    uint64_t files, network, scoped;
+};
+
+struct landlock_path {
+    uint64_t rights;
+    int32_t fd;
+} __attribute__((packed));
+
+struct landlock_port {
+    uint64_t rights, port;
+};
+
+int sb_landlock_abi(void)
+{
+    long abi = syscall(SYS_LANDLOCK_CREATE_RULESET, NULL, 0, 1);
+
+    return abi < 0 ? -errno : (int)abi;
+}
+
+int sb_landlock_ruleset(uint64_t files, uint64_t network, uint64_t scoped)
+{
+    struct landlock_ruleset rules = { files, network, scoped };
+    int abi = sb_landlock_abi();
+    size_t size = abi < 4 ? 8 : abi < 6 ? 16 : 24;
+    long fd = syscall(SYS_LANDLOCK_CREATE_RULESET, &rules, size, 0);
+
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int sb_landlock_path(int ruleset, int fd, uint64_t rights)
+{
+    struct landlock_path rule = { rights, fd };
+
+    return syscall(SYS_LANDLOCK_ADD_RULE, ruleset, 1, &rule, 0) < 0 ? -errno : 0;
+}
+
+int sb_landlock_port(int ruleset, uint64_t port, uint64_t rights)
+{
+    struct landlock_port rule = { rights, port };
+
+    return syscall(SYS_LANDLOCK_ADD_RULE, ruleset, 2, &rule, 0) < 0 ? -errno : 0;
 }

@@ -37,6 +37,11 @@ typedef struct {
     uint32_t closed;           /* bit n: descriptor n is closed in the guest */
     uint32_t limit_count;
     const sb_limit *limits;
+    int32_t ruleset;           /* a Landlock ruleset, or -1 */
+    int32_t isolate;           /* unshare(2) flags, or 0 */
+    int32_t change_user;       /* become uid and gid, without groups */
+    uint32_t uid;
+    uint32_t gid;
 } sb_spec;
 
 typedef struct {
@@ -64,3 +69,7 @@ int64_t sb_read_string(int pid, uint64_t address, void *buffer, uint64_t length)
 int64_t sb_write(int pid, uint64_t address, const void *buffer, uint64_t length);
 int sb_hide_auxv(int pid, uint64_t stack, uint64_t type);
 int sb_kill(int pid, int signo);
+int sb_landlock_abi(void);
+int sb_landlock_ruleset(uint64_t files, uint64_t network, uint64_t scoped);
+int sb_landlock_path(int ruleset, int fd, uint64_t rights);
+int sb_landlock_port(int ruleset, uint64_t port, uint64_t rights);

@@ -12,6 +12,7 @@ from sandbox.policy.call_lists import parse_calls
 from sandbox.policy.model import (
     REFUSE_UNLISTED,
     Environment,
+    Files,
     Limits,
     Policy,
     Process,
@@ -20,7 +21,14 @@ from sandbox.policy.model import (
 )
 from sandbox.policy.reading import SUFFIX
 from sandbox.policy.rule_tables import NAMES, is_name, parse_rules
-from sandbox.policy.sections import Fields, parse_environment, parse_limits, parse_process, parse_waivers
+from sandbox.policy.sections import (
+    Fields,
+    parse_environment,
+    parse_files,
+    parse_limits,
+    parse_process,
+    parse_waivers,
+)
 from sandbox.policy.source import Source, Table, is_int, parse_toml
 from sandbox.policy.values import quote
 
@@ -36,14 +44,16 @@ KEYS = (
     "process",
     "limits",
     "environment",
+    "files",
     "waiver",
 )
 
 
 class Layer(NamedTuple):
-    """What one file says, and no other. `replace` drops the extended policy's `[calls]`."""
+    """What one file says, and no other. `replace` drops the extended policy's `[calls]`; `root` is as written."""
 
     source: Source
+    root: Table
     name: str
     description: str
     extends: str
@@ -54,6 +64,7 @@ class Layer(NamedTuple):
     process: Fields
     limits: Fields
     environment: Fields
+    files: Fields | None
     waivers: tuple[Waiver, ...]
 
 
@@ -67,6 +78,7 @@ def parse_layer(text: str, file: str) -> Layer:
     calls = root.table("calls")
     return Layer(
         source=source,
+        root=root,
         name=_name(root, file),
         description=root.text("description"),
         extends=root.text("extends"),
@@ -77,6 +89,7 @@ def parse_layer(text: str, file: str) -> Layer:
         process=_fields(root.table("process"), parse_process),
         limits=_fields(root.table("limits"), parse_limits),
         environment=_fields(root.table("environment"), parse_environment),
+        files=_fields(root.table("files"), parse_files) if "files" in root.data else None,
         waivers=parse_waivers(root.tables("waiver")),
     )
 
@@ -141,6 +154,7 @@ def combine(layers: Sequence[Layer], sha256: str) -> Policy:
         process=Process(**process),
         limits=Limits(**limits),
         environment=_environment(layers),
+        files=_files(layers),
         waivers=tuple(waivers.values()),
     )
 
@@ -153,6 +167,21 @@ def _environment(layers: Sequence[Layer]) -> Environment:
         keep = layer.environment.get("keep", keep)
         values |= dict(layer.environment.get("set", ()))
     return Environment(keep, tuple(values.items()))
+
+
+def _files(layers: Sequence[Layer]) -> Files | None:
+    """Each list as the first layer that sets it says, and what the layers above that one add."""
+    if all(layer.files is None for layer in layers):
+        return None
+    fields: Fields = {}
+    for layer in reversed(layers):
+        for key, value in (layer.files or {}).items():
+            if key.startswith("add-"):
+                plain = key.removeprefix("add-")
+                fields[plain] = (*fields.get(plain, ()), *value)
+            else:
+                fields[key] = value
+    return Files(**fields)
 
 
 def _rules(layers: Sequence[Layer]) -> dict[int, tuple[Rule, ...]]:

@@ -117,6 +117,19 @@ class Limits(NamedTuple):
     open_files: int | None = None
 
 
+class Files(NamedTuple):
+    """`[files]`: what may be read, written (and read), executed (and read): files, or all beneath a directory.
+
+    A path may start with `${cwd}`, `${program}` or `${scratch}`. `scratch` gives the guest a private
+    directory as TMPDIR, which is removed after the run.
+    """
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    exec: tuple[str, ...] = ()
+    scratch: bool = False
+
+
 class Environment(NamedTuple):
     """`[environment]`: names kept from the caller's (a trailing * matches the rest), and values set."""
 
@@ -144,6 +157,7 @@ class Policy(NamedTuple):
     process: Process = Process()
     limits: Limits = Limits()
     environment: Environment = Environment()
+    files: Files | None = None
     waivers: tuple[Waiver, ...] = ()
 
     def decide(self, call: Call) -> Decision:

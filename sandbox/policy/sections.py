@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.policy.model import Environment, Limits, Process, Waiver
+from sandbox.policy.model import Environment, Files, Limits, Process, Waiver
 from sandbox.policy.rule_tables import NAMES, is_name
 from sandbox.policy.source import Table, is_text
 from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size, quote
@@ -16,6 +16,9 @@ MAX_OPEN_FILES = 1 << 20
 
 ENV_NAME = "a variable's name: not empty, without '=', spaces and control characters"
 ENV_VALUE = "text without NUL characters"
+
+PATH_NAMES = ("cwd", "program", "scratch")
+PATHS = "an absolute path, or one that starts with ${cwd}, ${program} or ${scratch}"
 
 Fields = dict[str, Any]
 
@@ -42,6 +45,27 @@ def parse_limits(limits: Table) -> Fields:
     if "open-files" in limits.data:
         fields["open_files"] = limits.whole("open-files", 1, MAX_OPEN_FILES)
     return fields
+
+
+def parse_files(files: Table) -> Fields:
+    """The fields of `Files` this section sets; `add-read` and its like add to an extended policy's list."""
+    lists = [prefix + key for key in ("read", "write", "exec") for prefix in ("", "add-")]
+    files.only("key in [files]:", (*lists, "scratch"))
+    fields: Fields = {}
+    for key in lists:
+        if key in files.data:
+            fields[key] = tuple(_path(files, path, word) for path, word in files.words(key, PATHS))
+    if "scratch" in files.data:
+        fields["scratch"] = files.boolean("scratch")
+    return fields
+
+
+def _path(files: Table, path: Any, word: str) -> str:
+    name, closed, rest = word[2:].partition("}")
+    placed = word.startswith("${") and closed and name in PATH_NAMES and rest[:1] in ("", "/")
+    if "\0" in word or not (word.startswith("/") or placed):
+        raise files.source.error(path, f"no path: {quote(word)}", PATHS)
+    return word
 
 
 def parse_environment(environment: Table) -> Fields:

@@ -1,4 +1,4 @@
-"""From a program name and a policy to what the kernel needs to start the guest: file, environment, limits."""
+"""From a program name and a policy to what the kernel needs to start the guest."""
 
 from __future__ import annotations
 

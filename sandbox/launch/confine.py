@@ -1,0 +1,129 @@
+"""`[files]` as a Landlock ruleset (landlock(7)): the kernel, not the supervisor, decides about paths.
+
+A ruleset is made by the supervisor and put on by the guest's process before its filter. What a kernel's
+ABI does not know is left out and named in what `enforcement` says.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from sandbox._kernel import calls
+from sandbox.errors import SetupError, UsageError
+from sandbox.policy.model import Files
+
+# linux/landlock.h
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+REMOVE_DIR, REMOVE_FILE, MAKE_CHAR, MAKE_DIR, MAKE_REG = 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8
+MAKE_SOCK, MAKE_FIFO, MAKE_BLOCK, MAKE_SYM, REFER = 1 << 9, 1 << 10, 1 << 11, 1 << 12, 1 << 13
+TRUNCATE, IOCTL_DEV = 1 << 14, 1 << 15
+BIND_TCP, CONNECT_TCP = 1 << 0, 1 << 1
+SCOPE_ABSTRACT_UNIX, SCOPE_SIGNAL = 1 << 0, 1 << 1
+
+READ = READ_FILE | READ_DIR
+WRITE = (
+    READ | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG | MAKE_SOCK | MAKE_FIFO | MAKE_SYM
+    | REFER | TRUNCATE | IOCTL_DEV
+)  # fmt: skip
+EXEC = EXECUTE | READ_FILE
+ON_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+
+# What each ABI added: (version, file rights, network rights, scopes, what is missing without it).
+_ABIS = (
+    (1, (1 << 13) - 1, 0, 0, ""),
+    (2, REFER, 0, 0, "links and renames between directories (Linux 5.19)"),
+    (3, TRUNCATE, 0, 0, "truncation (Linux 6.2)"),
+    (4, 0, BIND_TCP | CONNECT_TCP, 0, "TCP ports (Linux 6.7)"),
+    (5, IOCTL_DEV, 0, 0, "device ioctls (Linux 6.10)"),
+    (6, 0, 0, SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL, "abstract sockets and signals (Linux 6.12)"),
+)
+
+
+class Confinement(NamedTuple):
+    """A ruleset descriptor (-1: none), and how much of what was asked it enforces."""
+
+    ruleset: int
+    enforcement: str
+
+
+class _Rights(NamedTuple):
+    files: int
+    network: int
+    scoped: int
+    missing: str
+
+
+def _known(abi: int) -> _Rights:
+    files = network = scoped = 0
+    missing = []
+    for version, file_rights, network_rights, scopes, lack in _ABIS:
+        if version <= abi:
+            files, network, scoped = files | file_rights, network | network_rights, scoped | scopes
+        else:
+            missing.append(lack)
+    return _Rights(files, network, scoped, ", ".join(missing))
+
+
+def confine(files: Files | None, names: Mapping[str, str], *, waived: bool = False) -> Confinement:
+    """The ruleset for a policy's `[files]`. `names` gives the values of `${cwd}`, `${program}`, `${scratch}`.
+
+    Raises SetupError where the kernel has no Landlock and the lack is not waived, or refuses the ruleset.
+    """
+    if files is None:
+        return Confinement(-1, "not asked for")
+    abi = calls.landlock_abi()
+    if abi == 0:
+        if waived:
+            return Confinement(-1, "none: no Landlock in this kernel (waived)")
+        raise SetupError(
+            "this kernel has no Landlock (Linux 5.13), so [files] cannot be enforced; "
+            "accept that with --waive landlock=REASON"
+        )
+    known = _known(abi)
+    try:
+        ruleset = calls.landlock_ruleset(known.files, known.network, known.scoped)
+        for paths, rights in ((files.read, READ), (files.write, WRITE), (files.exec, EXEC)):
+            _allow(ruleset, expand(paths, names), rights & known.files)
+    except OSError as error:
+        raise SetupError(f"cannot confine files: {error.strerror}") from None
+    return Confinement(ruleset, f"partial: without {known.missing}" if known.missing else "full")
+
+
+def expand(paths: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Paths with `${name}` at their start replaced; those with a name that has no value here are left out."""
+    result = []
+    for path in paths:
+        if path.startswith("${"):
+            name, _, rest = path[2:].partition("}")
+            if name not in names:
+                continue
+            path = names[name] + rest
+        result.append(path)
+    return result
+
+
+def _allow(ruleset: int, paths: list[str], rights: int) -> None:
+    """Paths that do not exist here are no error: a policy names the places of many systems."""
+    for path in paths:
+        try:
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            directory = stat.S_ISDIR(os.fstat(fd).st_mode)
+            calls.landlock_path(ruleset, fd, rights if directory else rights & ON_A_FILE)
+        finally:
+            os.close(fd)
+
+
+def checked_paths(option: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Paths given by a person, absolute. Raises UsageError for one that does not exist."""
+    result = []
+    for path in paths:
+        if not path or "\0" in path or not os.path.exists(path):
+            raise UsageError(f"{option} {path}: no such file or directory")
+        result.append(os.path.abspath(path))
+    return tuple(result)

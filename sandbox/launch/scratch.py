@@ -1,0 +1,84 @@
+"""The private scratch directory of a run: made before, given to the guest as TMPDIR, removed after."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from sandbox.errors import SetupError
+
+PREFIX = "sandbox-"
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def make(parent: str, owner: tuple[int, int] | None) -> str:
+    """A new directory of mode 0700 in `parent`, for `owner` (uid, gid). Raises SetupError."""
+    for _ in range(100):
+        path = os.path.join(parent, PREFIX + os.urandom(8).hex())
+        try:
+            os.mkdir(path, 0o700)
+            if owner is not None:
+                os.chown(path, *owner)
+            return os.path.realpath(path)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise SetupError(f"cannot make a scratch directory in {parent}: {error.strerror}") from None
+    raise SetupError(f"cannot make a scratch directory in {parent}: every name is taken")
+
+
+def remove(path: str) -> bool:
+    """Remove a directory a guest had for itself; True where nothing is left. Never raises OSError.
+
+    Nothing outside is touched, whatever the guest made there: no link is followed, and directories are
+    opened relative to their parents. A tree too deep to walk is taken apart from the top: a directory found
+    inside another is moved up beside it first, so no path grows long.
+    """
+    try:
+        top = os.open(path, _DIRECTORY)
+    except OSError:
+        return not os.path.lexists(path)
+    try:
+        while names := _entries(top):
+            for name in names:
+                _remove_entry(top, name)
+    except OSError:
+        return False
+    finally:
+        os.close(top)
+    try:
+        os.rmdir(path)
+    except OSError:
+        return False
+    return True
+
+
+def _entries(fd: int) -> list[str]:
+    os.fchmod(fd, 0o700)
+    return os.listdir(fd)
+
+
+def _remove_entry(top: int, name: str) -> None:
+    """Remove a file, or a directory whose directories move up beside it."""
+    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=top)
+        return
+    _open_up(top, name)
+    fd = os.open(name, _DIRECTORY, dir_fd=top)
+    try:
+        for inner in _entries(fd):
+            if stat.S_ISDIR(os.stat(inner, dir_fd=fd, follow_symlinks=False).st_mode):
+                _open_up(fd, inner)
+                os.rename(inner, os.urandom(16).hex(), src_dir_fd=fd, dst_dir_fd=top)
+            else:
+                os.unlink(inner, dir_fd=fd)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=top)
+
+
+def _open_up(parent: int, name: str) -> None:
+    """Make a directory searchable for us; nobody else is left who could swap it for a link."""
+    mode = stat.S_IMODE(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    if mode & 0o700 != 0o700:
+        os.chmod(name, 0o700, dir_fd=parent)
