@@ -91,7 +91,7 @@ def _request(
         raise UsageError("vfork must be 'emulate' or 'kernel'")
     loaded = policy if isinstance(policy, Policy) else load(os.fspath(policy))
     extra = tuple(f"{name}={value}" for name, value in (env or {}).items())
-    return Request(argv, effective(loaded, vfork=vfork), _path(cwd), extra, timeout)
+    return Request(argv, effective(loaded, vfork=vfork, wall=timeout), _path(cwd), extra)
 
 
 def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes | None) -> Outcome:

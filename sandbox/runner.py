@@ -14,13 +14,14 @@ from sandbox import elf, rules
 from sandbox._kernel import calls
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError
-from sandbox.launch import confine, scratch
+from sandbox.launch import confine, output, scratch
 from sandbox.launch import program as launch
 from sandbox.outcome import Outcome, Usage
-from sandbox.policy.model import Policy
+from sandbox.policy.model import Limits, Policy
 from sandbox.seccomp import bpf
 from sandbox.seccomp.compile import compile_policy
-from sandbox.supervisor.loop import Ending, ExecFailedError, Supervisor
+from sandbox.supervisor.endings import Ending, ExecFailedError
+from sandbox.supervisor.loop import Supervisor
 from sandbox.supervisor.recorder import Recorder
 
 _ALWAYS = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
@@ -34,7 +35,6 @@ class Request(NamedTuple):
     policy: Policy
     cwd: str | None = None
     env: tuple[str, ...] = ()
-    timeout: float | None = None
     waivers: tuple[str, ...] = ()
     closed: frozenset[int] = frozenset()
     level: Literal["decisions", "all"] = "decisions"
@@ -90,15 +90,21 @@ class _Run:
     def _launch(self, program: launch.Program) -> Ending:
         spec = self._spec(program)
         calls.prepare()
+        outlet = output.open_outlet(self.policy.limits.output)
         try:
-            return self._supervise(program, launch.start(spec))
+            event = launch.start(spec._replace(output=outlet.output))
+        finally:
+            outlet.close()
+        if self.policy.limits.output is not None:
+            self.enforcement["output"] = outlet.enforcement
+        try:
+            return self._supervise(program, event, outlet.pump)
         except ExecFailedError as error:
             raise NotRunnableError(self._exec_failure(program, error)) from None
 
-    def _supervise(self, program: launch.Program, event: calls.RawEvent) -> Ending:
-        wall = self.request.timeout if self.request.timeout is not None else self.policy.limits.wall
+    def _supervise(self, program: launch.Program, event: calls.RawEvent, pump: int) -> Ending:
         self.supervisor = Supervisor(
-            self.policy, self.recorder, wall=wall, started_ns=self.started_ns, watch_all=self._record_all()
+            self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all()
         )
 
         def begin() -> None:
@@ -106,7 +112,7 @@ class _Run:
             _release_stdio()
             self.write_start(program, event.pid)
 
-        return self.supervisor.run(event, program.identity, begin)
+        return self.supervisor.run(event, program.identity, begin, pump)
 
     def _spec(self, program: launch.Program) -> calls.Spec:
         names = self._places(program)
@@ -202,11 +208,12 @@ class _Run:
         from resource import RUSAGE_CHILDREN, getrusage
 
         used = getrusage(RUSAGE_CHILDREN)
+        supervisor = self.supervisor
         return Usage(
             wall_s=round((time.monotonic_ns() - self.started_ns) / 1e9, 6),
             cpu_s=round(used.ru_utime + used.ru_stime, 6),
-            max_rss_bytes=used.ru_maxrss * 1024,
-            processes=self.supervisor.tasks.made if self.supervisor else 0,
+            max_rss_bytes=max(supervisor.meter.peak, supervisor.peak_kb * 1024) if supervisor else 0,
+            processes=supervisor.tasks.made if supervisor else 0,
             calls_supervised=self.recorder.supervised,
             calls_refused=self.recorder.refused,
         )
@@ -249,10 +256,8 @@ def _rfc3339(seconds: float) -> str:
 
 def effective(policy: Policy, **changes: Any) -> Policy:
     """The policy with limits or `[process]` values replaced, as options of a run ask for."""
-    limits = {
-        name: changes[name] for name in ("wall", "file_size", "open_files") if changes.get(name) is not None
-    }
-    process = {name: changes[name] for name in ("vfork",) if changes.get(name) is not None}
+    limits = {name: changes[name] for name in Limits._fields if changes.get(name) is not None}
+    process = {name: changes[name] for name in ("vfork", "max") if changes.get(name) is not None}
     return policy._replace(
         limits=policy.limits._replace(**limits), process=policy.process._replace(**process)
     )

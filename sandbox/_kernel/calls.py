@@ -85,8 +85,8 @@ class Spec(NamedTuple):
     """What `launch` starts.
 
     `filter` is the encoded seccomp program, `limits` are (resource, soft, hard), `ruleset` a Landlock
-    ruleset or -1, `isolate` are unshare(2) flags, `user` is the (uid, gid) to become. Whoever it is, the
-    guest has no capability.
+    ruleset or -1, `isolate` are unshare(2) flags, `user` is the (uid, gid) to become, `output` what stands in
+    for descriptors 1 and 2, or -1. Whoever it is, the guest has no capability.
     """
 
     path: bytes
@@ -99,6 +99,7 @@ class Spec(NamedTuple):
     ruleset: int = -1
     isolate: int = 0
     user: tuple[int, int] | None = None
+    output: tuple[int, int] = (-1, -1)
 
 
 class LaunchError(OSError):
@@ -173,6 +174,7 @@ def launch(spec: Spec) -> RawEvent:
     raw.closed = sum(1 << fd for fd in spec.closed)
     raw.limits, raw.limit_count = limits, len(spec.limits)
     raw.ruleset, raw.isolate = spec.ruleset, spec.isolate
+    raw.output = list(spec.output)
     if spec.user is not None:
         raw.change_user, raw.uid, raw.gid = 1, *spec.user
     keep += [path, cwd, program]
@@ -307,6 +309,22 @@ def hide_auxv(pid: int, stack: int, kind: int = AT_SYSINFO_EHDR) -> bool:
 def kill(pid: int, signo: int) -> None:
     """kill(2). Free of races only for a task we trace and have not reaped."""
     _check(lib.sb_kill(pid, signo), "kill")
+
+
+PUMP_PASSED = 99
+
+
+def pump(pairs: list[tuple[int, int]], limit: int) -> int:
+    """Start a process that copies from each first descriptor to the second until the end of all, or until
+    `limit` bytes in all, when it exits with PUMP_PASSED. Returns its pid."""
+    sources = ffi.new("int[]", [source for source, _ in pairs])
+    targets = ffi.new("int[]", [target for _, target in pairs])
+    return _check(lib.sb_pump(sources, targets, len(pairs), limit), "fork")
+
+
+def trace_exit(pid: int, *, wanted: bool) -> None:
+    """Whether a stopped tracee stops once more at its end (PTRACE_O_TRACEEXIT); its children inherit it."""
+    _check(lib.sb_trace_exit(pid, int(wanted)), "ptrace(PTRACE_SETOPTIONS)")
 
 
 def landlock_abi() -> int:

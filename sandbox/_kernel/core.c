@@ -12,6 +12,7 @@
 #include <linux/filter.h>
 #include <linux/ptrace.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -51,6 +52,9 @@ static const char *const step_names[] = {
 
 #define SEIZE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
+
+/* How the output pump ends when the limit is passed. */
+enum { PUMP_PASSED = 99 };
 
 /* How often a busy wait loop looks at control signals and the clock between stops. */
 #define CONTROL_INTERVAL 32
@@ -135,10 +139,13 @@ static int child_signals(void)
 }
 
 /* close_range(2) with CLOSE_RANGE_CLOEXEC is from Linux 5.11; the report pipe must live until execve. */
-static int child_descriptors(uint32_t closed)
+static int child_descriptors(const int32_t *output, uint32_t closed)
 {
     struct rlimit limit;
 
+    for (int i = 0; i < 2; i++)
+        if (output[i] >= 0 && dup2(output[i], i + 1) < 0)
+            return -1;
     for (int fd = 0; fd < 3; fd++)
         if (closed & (1u << fd))
             close(fd);
@@ -199,7 +206,7 @@ static _Noreturn void child_main(const sb_spec *spec, int go, int report)
         _exit(125);
     if (child_signals() < 0)
         child_fail(report, STEP_SIGNALS);
-    if (child_descriptors(spec->closed) < 0)
+    if (child_descriptors(spec->output, spec->closed) < 0)
         child_fail(report, STEP_CLOSE);
     if (spec->isolate && unshare(spec->isolate) < 0)
         child_fail(report, STEP_UNSHARE);
@@ -269,7 +276,9 @@ static int wait_for_exec(int pid, int report, sb_failure *failure, sb_event *eve
         take_status(event, pid, status, &usage);
         if (status >> 16 == PTRACE_EVENT_SECCOMP)
             return pid;
-        if (status >> 16 == PTRACE_EVENT_STOP)
+        if (status >> 16 == PTRACE_EVENT_EXIT)
+            request(PTRACE_CONT, pid, 0, 0);
+        else if (status >> 16 == PTRACE_EVENT_STOP)
             request(WSTOPSIG(status) == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN, pid, 0, 0);
         else
             request(PTRACE_CONT, pid, 0, status >> 16 ? 0 : WSTOPSIG(status));
@@ -289,7 +298,7 @@ static int seize_and_go(int pid, int go, int report, sb_failure *failure, sb_eve
 {
     int result;
 
-    if (request(PTRACE_SEIZE, pid, 0, SEIZE_OPTIONS) < 0) {
+    if (request(PTRACE_SEIZE, pid, 0, SEIZE_OPTIONS | PTRACE_O_TRACEEXIT) < 0) {
         result = fail(failure, STEP_SEIZE, errno);
         discard(pid);
         return result;
@@ -607,6 +616,85 @@ int sb_hide_auxv(int pid, uint64_t stack, uint64_t type)
 int sb_kill(int pid, int signo)
 {
     return kill(pid, signo) < 0 ? -errno : 0;
+}
+
+/* Whether a tracee stops once more before it is gone (PTRACE_O_TRACEEXIT). */
+int sb_trace_exit(int pid, int wanted)
+{
+    return request(PTRACE_SETOPTIONS, pid, 0, SEIZE_OPTIONS | (wanted ? PTRACE_O_TRACEEXIT : 0)) < 0 ? -errno : 0;
+}
+
+/* ---- the output pump ---- */
+
+static int write_all(int fd, const char *data, ssize_t length)
+{
+    while (length > 0) {
+        ssize_t done = write(fd, data, (size_t)length);
+        struct pollfd ready = { fd, POLLOUT, 0 };
+
+        if (done < 0 && errno == EAGAIN)
+            poll(&ready, 1, -1);
+        else if (done < 0 && errno != EINTR)
+            return -1;
+        if (done > 0) {
+            data += done;
+            length -= done;
+        }
+    }
+    return 0;
+}
+
+static _Noreturn void pump_main(struct pollfd *from, const int *to, int count, uint64_t limit)
+{
+    static char data[65536];
+    int open = count;
+
+    while (open) {
+        if (poll(from, (nfds_t)count, -1) < 0)
+            continue;
+        for (int i = 0; i < count; i++) {
+            ssize_t got;
+
+            if (from[i].fd < 0 || !from[i].revents)
+                continue;
+            got = read(from[i].fd, data, sizeof data);
+            if (got > 0 && (uint64_t)got > limit) {
+                write_all(to[i], data, (ssize_t)limit);
+                _exit(PUMP_PASSED);
+            }
+            if (got <= 0 || write_all(to[i], data, got) < 0) {
+                close(from[i].fd);
+                from[i].fd = -1;
+                open--;
+            } else {
+                limit -= (uint64_t)got;
+            }
+        }
+    }
+    _exit(0);
+}
+
+/* Starts a process that copies each from[i] to to[i] until all have ended, or until `limit` bytes in all,
+ * when it ends with PUMP_PASSED. Returns its pid. Control signals are blocked in it as they are here. */
+int sb_pump(const int *from, const int *to, int count, uint64_t limit)
+{
+    struct pollfd polled[2];
+    int pid = fork();
+
+    if (pid)
+        return pid < 0 ? -errno : pid;
+    for (int i = 0; i < count; i++)
+        polled[i] = (struct pollfd){ from[i], POLLIN, 0 };
+    /* No other descriptor: a copy of a pipe's writing end would keep it open for ever. */
+    for (int fd = 0; fd < 1024; fd++) {
+        int keep = 0;
+
+        for (int i = 0; i < count; i++)
+            keep |= fd == from[i] || fd == to[i];
+        if (!keep)
+            close(fd);
+    }
+    pump_main(polled, to, count, limit);
 }
 
 /* ---- Landlock (landlock(7)) ---- */

@@ -42,6 +42,7 @@ typedef struct {
     int32_t change_user;       /* become uid and gid, without groups */
     uint32_t uid;
     uint32_t gid;
+    int32_t output[2];         /* what becomes descriptors 1 and 2, or -1 */
 } sb_spec;
 
 typedef struct {
@@ -69,6 +70,8 @@ int64_t sb_read_string(int pid, uint64_t address, void *buffer, uint64_t length)
 int64_t sb_write(int pid, uint64_t address, const void *buffer, uint64_t length);
 int sb_hide_auxv(int pid, uint64_t stack, uint64_t type);
 int sb_kill(int pid, int signo);
+int sb_trace_exit(int pid, int wanted);
+int sb_pump(const int *from, const int *to, int count, uint64_t limit);
 int sb_landlock_abi(void);
 int sb_landlock_ruleset(uint64_t files, uint64_t network, uint64_t scoped);
 int sb_landlock_path(int ruleset, int fd, uint64_t rights);

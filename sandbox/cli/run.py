@@ -16,10 +16,9 @@ from sandbox import __version__
 from sandbox.audit.sinks import open_sink
 from sandbox.audit.text import escape
 from sandbox.audit.writer import AuditLog
+from sandbox.cli.limits import limited, waived, with_files
 from sandbox.errors import AuditError, SandboxError, UsageError
 from sandbox.policy.load import load
-from sandbox.policy.model import Policy
-from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size
 from sandbox.runner import Request, Result, effective, supervise
 
 NAME = "run-untrusted-binary"
@@ -65,6 +64,25 @@ def _parser() -> _Parser:
     )  # fmt: skip
     add("--outcome", metavar="FILE", help="write how the run ended as one JSON object")
     add("--timeout", metavar="S", help="wall-clock limit, seconds (or 2m, 1h)")
+    add("--cpu", metavar="S", help="CPU time of all processes of the run together")
+    add("--memory", metavar="SIZE", help="memory of all processes of the run together")
+    add("--processes", metavar="N", help="processes and threads alive at once")
+    add("--output", metavar="SIZE", help="bytes on standard output and error together")
+    add("--read", action="append", default=[], metavar="PATH", help="let the guest read this too; repeatable")
+    add(
+        "--write",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="let the guest write this too; repeatable",
+    )
+    add(
+        "--exec",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="let the guest execute this too; repeatable",
+    )
     add("--file-size", metavar="SIZE", help="largest file the guest may write")
     add("--open-files", metavar="N", help="how many descriptors a guest process may have")
     add(
@@ -94,52 +112,6 @@ def _command(words: list[str]) -> tuple[str, ...]:
     if not words:
         raise UsageError("no program given (see --help)")
     return tuple(words)
-
-
-def _positive(option: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text[:12]) == int(text):
-        raise UsageError(f"{option} {text!r}: a positive whole number is needed")
-    return int(text)
-
-
-def _value(option: str, text: str | None, parse: str) -> float | int | None:
-    if text is None:
-        return None
-    if parse == "count":
-        return _positive(option, text)
-    try:
-        return parse_duration(text) if parse == "duration" else parse_size(text)
-    except ValueError:
-        allowed = DURATIONS if parse == "duration" else SIZES
-        raise UsageError(f"{option} {text!r}: needed is {allowed}") from None
-
-
-def _waived(entries: list[str]) -> tuple[str, ...]:
-    names = []
-    for entry in entries:
-        name, _, reason = entry.partition("=")
-        if name not in ("wall", "file-size", "open-files") or not reason.strip():
-            raise UsageError(
-                f"--waive {entry!r}: NAME=REASON is needed, NAME one of wall, file-size, open-files"
-            )
-        names.append(name)
-    return tuple(names)
-
-
-def _limited(policy: Policy, options: argparse.Namespace, waived: tuple[str, ...]) -> Policy:
-    wanted = {
-        "wall": _value("--timeout", options.timeout, "duration"),
-        "file_size": _value("--file-size", options.file_size, "size"),
-        "open_files": _value("--open-files", options.open_files, "count"),
-    }
-    for name, value in wanted.items():
-        own = getattr(policy.limits, name)
-        shown = name.replace("_", "-")
-        if value is not None and own is not None and value > own and shown not in waived:
-            raise UsageError(
-                f"{shown} {value:g} is above the policy's {own:g}; loosen it with --waive {shown}=REASON"
-            )
-    return effective(policy, vfork=options.vfork, **wanted)
 
 
 def _missing_stdio() -> frozenset[int]:
@@ -186,10 +158,11 @@ def _write_outcome(fd: int | None, result: Result) -> None:
 def _run(arguments: list[str]) -> int:
     missing = _missing_stdio()
     options = _parser().parse_args(arguments)
-    waived = _waived(options.waive)
-    policy = _limited(load(options.policy), options, waived)
+    waivers = waived(options.waive)
+    policy = with_files(limited(load(options.policy), options, waivers), options)
+    policy = effective(policy, vfork=options.vfork)
     request = Request(
-        _command(options.command), policy, options.cwd, tuple(options.env), None, waived, missing,
+        _command(options.command), policy, options.cwd, tuple(options.env), waivers, missing,
         options.audit_level,
     )  # fmt: skip
     sinks = [open_sink(options.audit)] if options.audit else []

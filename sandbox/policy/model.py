@@ -110,9 +110,16 @@ class Process(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """`[limits]`: wall in seconds, file_size in bytes, open_files as a count; None is no limit."""
+    """`[limits]`: wall and cpu in seconds, memory, output and file_size in bytes, open_files as a count.
+
+    None is no limit. cpu and memory count every process of the run together; output is what reaches
+    standard output and error; file_size and open_files hold for each file and process.
+    """
 
     wall: float | None = None
+    cpu: float | None = None
+    memory: int | None = None
+    output: int | None = None
     file_size: int | None = None
     open_files: int | None = None
 

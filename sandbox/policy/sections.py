@@ -38,10 +38,12 @@ def parse_limits(limits: Table) -> Fields:
     """The fields of `Limits` this section sets."""
     limits.only("key in [limits]:", tuple(field.replace("_", "-") for field in Limits._fields))
     fields: Fields = {}
-    if "wall" in limits.data:
-        fields["wall"] = limits.convert("wall", DURATIONS, parse_duration)
-    if "file-size" in limits.data:
-        fields["file_size"] = limits.convert("file-size", SIZES, parse_size)
+    for key in ("wall", "cpu"):
+        if key in limits.data:
+            fields[key] = limits.convert(key, DURATIONS, parse_duration)
+    for key in ("memory", "output", "file-size"):
+        if key in limits.data:
+            fields[key.replace("-", "_")] = limits.convert(key, SIZES, parse_size)
     if "open-files" in limits.data:
         fields["open_files"] = limits.whole("open-files", 1, MAX_OPEN_FILES)
     return fields

@@ -6,6 +6,7 @@ allows them. Adding a family touches this list and nothing else.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from sandbox.outcome import Allow, Emulate, Verdict
@@ -25,6 +26,12 @@ _JUDGES = {table.NUMBERS[name]: judge for names, judge in _FAMILIES for name in 
 
 SUPERVISED: frozenset[int] = frozenset(_JUDGES)
 """Numbers of calls that always stop in the supervisor where a policy lets them run."""
+
+
+def family(nr: int) -> str:
+    """What the family that looks at call `nr` says it is there for, one line; '' where none looks at it."""
+    judge = _JUDGES.get(nr)
+    return (sys.modules[judge.__module__].__doc__ or "").partition("\n")[0] if judge else ""
 
 
 def judge(policy: Policy, call: Call, view: GuestView) -> Verdict:

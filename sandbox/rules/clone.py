@@ -16,6 +16,8 @@ from sandbox.syscalls.call import Call
 
 CALLS = ("clone", "clone3", "fork", "vfork")
 
+TASK_LIMIT = "process.max"
+
 CLONE_VM = 0x100
 CLONE_PTRACE = 0x2000
 CLONE_VFORK = 0x4000
@@ -36,7 +38,7 @@ def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdic
     if call.nr == _CLONE and (refused := _judge_flags(policy, call.args[0])):
         return refused
     if policy.process.max is not None and view.tasks >= policy.process.max:
-        return Refuse(errno.EAGAIN, "process.max")
+        return Refuse(errno.EAGAIN, TASK_LIMIT)
     return allowed
 
 

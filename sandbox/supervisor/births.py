@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from sandbox._kernel import calls
 from sandbox._kernel.calls import Registers
+from sandbox.policy.model import Process
 from sandbox.supervisor.apply import Next, Rest, restore
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import Exited, Killed
@@ -26,11 +25,12 @@ class Births:
     """Between the loop and the pure machine. Registers are read at a stop and kept only until the child's
     record is written."""
 
-    def __init__(self, recorder: Recorder, tasks: Tasks, blocking: Literal["emulate", "kernel"]) -> None:
+    def __init__(self, recorder: Recorder, tasks: Tasks, process: Process, *, trace_exits: bool) -> None:
         self._machine = VforkMachine()
         self._recorder = recorder
         self._tasks = tasks
-        self._blocking: Blocking = blocking
+        self._blocking: Blocking = process.vfork
+        self._trace_exits = trace_exits
         self._parents: dict[int, Registers] = {}
         self._groups: dict[int, int] = {}
         self._masks: dict[int, int] = {}
@@ -108,6 +108,10 @@ class Births:
         """A task that never stopped is gone."""
         self._do(self._machine.unseen(stop.pid, "exit" if isinstance(stop, Exited) else "killed"))
 
+    def waiting(self) -> set[int]:
+        """Processes held until their child, which shares their memory, has called execve or is gone."""
+        return set(self._machine.held())
+
     # ---- orders ----
 
     def _do(self, orders: list[Order]) -> None:
@@ -144,6 +148,8 @@ class Births:
         """The child's registers and signal mask are copies of the changed ones: give it the guest's own."""
         try:
             stopped.set_signal_mask(order.request.mask)
+            if not self._trace_exits:
+                calls.trace_exit(stopped.tid, wanted=False)
             if order.request.stripped:
                 stopped.set_register("rdi", order.request.flags)
             return stopped.registers()

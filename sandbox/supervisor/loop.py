@@ -7,135 +7,86 @@ with every guest dead.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
-from typing import NamedTuple
 
 from sandbox import rules
 from sandbox._kernel import calls
 from sandbox.errors import InternalError, SandboxError
-from sandbox.outcome import Allow, Kill, Status, Verdict
+from sandbox.outcome import Allow, Kill, Refuse, Verdict
 from sandbox.policy.model import Policy
-from sandbox.supervisor import images
+from sandbox.rules.clone import TASK_LIMIT
+from sandbox.supervisor import images, stops
 from sandbox.supervisor.apply import Answer, Next, Rest, Resume, apply, restore, rewrite
 from sandbox.supervisor.births import MAKES_TASKS, Births
+from sandbox.supervisor.endings import Ending, ExecFailedError
+from sandbox.supervisor.meter import Passed
 from sandbox.supervisor.recorder import Recorder
-from sandbox.supervisor.stops import (
-    Control,
-    Deadline,
-    ExecStop,
-    Exited,
-    GroupStop,
-    Killed,
-    NewTask,
-    NoneLeft,
-    SeccompStop,
-    SignalStop,
-    Stop,
-    SyscallEntry,
-    SyscallExit,
-    TraceeStop,
-    TrapStop,
-    Vanished,
-    classify,
-)  # fmt: skip
-from sandbox.supervisor.tracee import Stopped, Task, Tasks
+from sandbox.supervisor.shutdown import Shutdown
+from sandbox.supervisor.stops import Exited, ExitStop, Killed, NoneLeft, Stop, TraceeStop, classify
+from sandbox.supervisor.tracee import Stopped, Tasks
 from sandbox.supervisor.view import StopView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
-from sandbox.syscalls.flags import signal_name
 
-GRACE_NS = 2_000_000_000
-DRAIN_NS = 10_000_000_000
 SIGKILL, SIGSYS = 9, 31
 # Calls that do not come back to where they were made, or whose result a record of its own tells.
 _WITHOUT_RESULT = images.EXEC_CALLS | MAKES_TASKS | {table.NUMBERS["exit"], table.NUMBERS["exit_group"]}
-
-
-class Ending(NamedTuple):
-    """How the main guest, or the run as a whole, ended. The first status set wins."""
-
-    status: Status
-    reason: str
-    exit_code: int | None = None
-    signal: str | None = None
-    rule: str | None = None
-    signo: int = 0
-
-
-class ExecFailedError(SandboxError):
-    """The kernel refused the main guest's first execve."""
-
-    def __init__(self, error: int) -> None:
-        super().__init__(os.strerror(error))
-        self.error = error
 
 
 class Supervisor:
     """Follows one main guest and everything it makes, to the end of the last task."""
 
     def __init__(
-        self,
-        policy: Policy,
-        recorder: Recorder,
-        *,
-        wall: float | None,
-        started_ns: int,
-        watch_all: bool = False,
+        self, policy: Policy, recorder: Recorder, *, started_ns: int, watch_all: bool = False
     ) -> None:
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
-        self.births = Births(recorder, self.tasks, policy.process.vfork)
+        self.shutdown = Shutdown(policy.limits, self.tasks, recorder, started_ns=started_ns)
+        self.meter = self.shutdown.meter
+        self.endings = self.shutdown.endings
+        self.births = Births(recorder, self.tasks, policy.process, trace_exits=self.meter.watches_cpu)
         self.main = 0
+        self.peak_kb = 0
+        self._identity = (0, 0)
         self._watch_all = watch_all
-        self._wall = wall or 0.0
-        self._deadline_ns = -1 if wall is None else started_ns + int(wall * 1e9)
-        self._ending: Ending | None = None
-        self._main_ending: Ending | None = None
-        self._closing = False
-        self._controls = 0
-        self._sigsys_sent: set[int] = set()
-        self._policy_killed: dict[int, Kill] = {}
 
-    def run(self, first: calls.RawEvent, identity: tuple[int, int], begin: Callable[[], None]) -> Ending:
+    def run(
+        self, first: calls.RawEvent, identity: tuple[int, int], begin: Callable[[], None], pump: int = 0
+    ) -> Ending:
         """Supervise from the seccomp stop of the main guest's first execve. `identity` is the (device,
-        inode) of the file that must be running after it; `begin` is called before the guest goes on.
+        inode) of the file that must be running after it; `begin` is called before the guest goes on; `pump`
+        is the process its output goes through, 0 for none.
 
         Raises ExecFailedError, AuditError, InternalError; then, too, no guest is left.
         """
         try:
             begin()
-            return self._run(first, identity)
+            self._identity = identity
+            self.main = self.shutdown.main = first.pid
+            self.shutdown.pump = pump
+            self.tasks.add(first.pid, first.pid, os.getpid()).launching = True
+            self._loop(classify(first))
+            return self.endings.result()
         except BaseException as error:
-            self._abandon()
+            self.shutdown.abandon()
             if isinstance(error, SandboxError):
                 raise
             raise InternalError(f"supervisor failed: {type(error).__name__}: {error}") from error
 
-    def _run(self, first: calls.RawEvent, identity: tuple[int, int]) -> Ending:
-        task = self.tasks.add(first.pid, first.pid, os.getpid())
-        task.launching = True
-        self.main = first.pid
-        self._identity = identity
-        stop = classify(first)
+    def _loop(self, stop: Stop) -> None:
         while not isinstance(stop, NoneLeft):
             stop = classify(self._proceed(self._dispatch(stop)))
-        if self._main_ending is None:
-            raise InternalError("the main guest vanished without a status")
-        if self._ending is None:
-            return self._main_ending
-        main = self._main_ending
-        return self._ending._replace(exit_code=main.exit_code, signal=main.signal, signo=main.signo)
 
     def _proceed(self, step: Next) -> calls.RawEvent:
+        deadline = self.shutdown.clock.next_ns
         match step:
             case Resume(pid, request, signo):
-                return calls.resume_wait(pid, request, signo, self._deadline_ns)
+                return calls.resume_wait(pid, request, signo, deadline)
             case Answer(pid, value):
-                return calls.answer_wait(pid, value, self._deadline_ns)
+                return calls.answer_wait(pid, value, deadline)
             case Rest():
-                return calls.wait(self._deadline_ns)
+                return calls.wait(deadline)
 
     # ---- dispatch ----
 
@@ -143,18 +94,22 @@ class Supervisor:
         match stop:
             case Exited() | Killed():
                 return self.on_end(stop)
-            case Deadline():
-                return self.on_deadline()
-            case Control():
-                return self.on_control(stop)
-            case Vanished() | NoneLeft():
+            case stops.Deadline():
+                self.shutdown.on_deadline(self.births.waiting())
                 return Rest()
+            case stops.Control():
+                self.shutdown.on_control(stop)
+                return Rest()
+            case stops.Vanished() | NoneLeft():
+                return Rest()
+            case ExitStop():
+                return self.on_exit_stop(stop)
             case _:
                 return self._dispatch_stop(stop)
 
     def _dispatch_stop(self, stop: TraceeStop) -> Next:
-        if self._closing:
-            self._kill_group(stop.pid)
+        if self.shutdown.closing:
+            self.shutdown.send(stop.pid, SIGKILL)
             return Rest()
         try:
             return self._dispatch_live(stop)
@@ -163,26 +118,26 @@ class Supervisor:
 
     def _dispatch_live(self, stop: TraceeStop) -> Next:
         match stop:
-            case TrapStop(pid) | GroupStop(pid):
-                return self.on_trap(pid, listen=isinstance(stop, GroupStop))
-            case SeccompStop(pid, call):
+            case stops.TrapStop(pid) | stops.GroupStop(pid):
+                return self.on_trap(pid, listen=isinstance(stop, stops.GroupStop))
+            case stops.SeccompStop(pid, call):
                 return self.on_call(self._stopped(pid), call)
-            case SyscallExit(pid, rval):
+            case stops.SyscallExit(pid, rval):
                 return self.on_return(self._stopped(pid), rval)
-            case SyscallEntry(pid):
+            case stops.SyscallEntry(pid):
                 return Resume(pid, calls.PTRACE_SYSCALL)
-            case SignalStop(pid, signo, sender):
+            case stops.SignalStop(pid, signo, sender):
                 return self.on_signal(self._stopped(pid), signo, sender)
-            case NewTask(pid, child):
+            case stops.NewTask(pid, child):
                 return self.births.on_event(self._stopped(pid), child)
-            case ExecStop(pid, former):
+            case stops.ExecStop(pid, former):
                 return self.on_exec(pid, former)
 
     def _stopped(self, pid: int) -> Stopped:
         task = self.tasks.get(pid)
         if task is None:
             raise InternalError(f"task {pid} stopped before it was born")
-        self._sigsys_sent.discard(task.tgid)  # it lived on
+        self.endings.lives_on(task.tgid)
         return Stopped(task)
 
     # ---- calls ----
@@ -210,8 +165,11 @@ class Supervisor:
             if call.nr in images.EXEC_CALLS and self.recorder.active:
                 stopped.task.image = images.request(call, view)
         if isinstance(verdict, Kill):
-            self._policy_killed[stopped.task.tgid] = verdict
-            self._set_ending(Ending("violation", f"killed by rule {verdict.rule}", rule=verdict.rule))
+            self.endings.killed_by_policy(stopped.task.tgid, verdict.rule)
+        if isinstance(verdict, Refuse) and verdict.rule == TASK_LIMIT:
+            limit = self.policy.process.max or 0
+            self.shutdown.passed(Passed("processes", limit, f"limit of {limit} processes and threads"))
+            return Rest()
         return apply(stopped, verdict, call)
 
     def on_return(self, stopped: Stopped, rval: int) -> Next:
@@ -232,7 +190,7 @@ class Supervisor:
         """A signal is about to be delivered: pass it on."""
         self.recorder.signal(stopped.task, signo, sender)
         if signo == SIGSYS:
-            self._sigsys_sent.add(stopped.task.tgid)
+            self.endings.sigsys_delivered(stopped.task.tgid)
         return Resume(stopped.spend(), calls.PTRACE_CONT, signo)
 
     def on_trap(self, pid: int, *, listen: bool) -> Next:
@@ -259,8 +217,8 @@ class Supervisor:
                 raise InternalError("another file than the one that was checked is running")
             task.launching = False
         elif not image.native:
-            self._set_ending(Ending("violation", "an image of a foreign machine", rule="exec-foreign"))
-            self._kill_group(task.tgid)
+            self.endings.violation("an image of a foreign machine", "exec-foreign")
+            self.shutdown.send(task.tgid, SIGKILL)
             return Rest()
         if not self.policy.process.vdso:
             calls.hide_auxv(pid, stopped.registers().rsp)
@@ -272,8 +230,17 @@ class Supervisor:
 
     # ---- ends ----
 
+    def on_exit_stop(self, stop: ExitStop) -> Next:
+        """A task is about to be gone; its times and memory can be read for the last time."""
+        if task := self.tasks.get(stop.pid):
+            self.meter.ended(task, main=task.tgid == self.main)
+        return Resume(stop.pid)
+
     def on_end(self, stop: Exited | Killed) -> Next:
         """A task is gone."""
+        if stop.pid == self.shutdown.pump:
+            self.shutdown.on_pump_end(stop)
+            return Rest()
         task = self.tasks.remove(stop.pid)
         if task is None:
             self.births.on_unseen_end(stop)
@@ -281,91 +248,14 @@ class Supervisor:
         if task.watching is not None:
             self.recorder.call(task.watching)
         if task.tid == task.tgid:
-            self._note_violation(task, stop)
+            self.endings.process_ended(task.tgid, stop)
         self.recorder.exit(task, stop)
-        if not self._closing:
+        if not self.shutdown.closing:
             self.births.on_end(task, stop)
         if task.tid == self.main:
-            self._main_ending = self._main_end(task, stop)
-            self._close()
+            self.endings.main_ended(stop, file_limit=self.policy.limits.file_size is not None)
+            self.shutdown.close()
+        else:
+            self.peak_kb = max(self.peak_kb, stop.maxrss_kb)
+        self.shutdown.check_drained()
         return Rest()
-
-    def _note_violation(self, task: Task, stop: Exited | Killed) -> None:
-        """A death by SIGSYS that nobody delivered is the filter's: a foreign ABI (arch or x32 numbers)."""
-        by_policy = self._policy_killed.pop(task.tgid, None)
-        delivered = task.tgid in self._sigsys_sent
-        self._sigsys_sent.discard(task.tgid)
-        if isinstance(stop, Killed) and stop.signo == SIGSYS and not delivered and by_policy is None:
-            self._set_ending(
-                Ending("violation", "a call in a foreign ABI (32-bit or x32)", rule="foreign-abi")
-            )
-
-    def _main_end(self, task: Task, stop: Exited | Killed) -> Ending:
-        if isinstance(stop, Exited):
-            return Ending("exited" if stop.code else "ok", f"exit status {stop.code}", exit_code=stop.code)
-        name = signal_name(stop.signo)
-        return Ending("signaled", f"killed by {name}", signal=name, signo=stop.signo)
-
-    def _set_ending(self, ending: Ending) -> None:
-        if self._ending is None:
-            self._ending = ending
-
-    # ---- the run's own end ----
-
-    def on_deadline(self) -> Next:
-        """The wall limit, or the grace after a control signal, or the time for all to die, is over."""
-        if self._closing:
-            raise InternalError("guests did not die within 10 s of SIGKILL")
-        if self._controls == 0:
-            self.recorder.limit("wall", self._wall)
-            self._set_ending(Ending("limit", f"wall-clock limit of {self._wall:g} s", rule="limits.wall"))
-        self._close()
-        return Rest()
-
-    def on_control(self, stop: Control) -> Next:
-        """Ctrl-C, SIGTERM, SIGHUP or SIGQUIT: first to the main guest; the second one ends everything."""
-        self._controls += 1
-        if self._controls > 1:
-            self._close()
-        elif not self._closing:
-            self._deadline_ns = time.monotonic_ns() + GRACE_NS
-            # The terminal sent it to the whole foreground group; the guest has its own already.
-            if not (stop.terminal and self._shares_group()):
-                self._send(self.main, stop.signo)
-        return Rest()
-
-    def _shares_group(self) -> bool:
-        try:
-            return os.getpgid(self.main) == os.getpgrp()
-        except ProcessLookupError:
-            return False
-
-    def _close(self) -> None:
-        """Kill every guest. From here on only ends are waited for."""
-        if not self._closing:
-            self._closing = True
-            self._deadline_ns = time.monotonic_ns() + DRAIN_NS
-        for group in self.tasks.groups():
-            self._kill_group(group)
-
-    def _kill_group(self, pid: int) -> None:
-        self._send(pid, SIGKILL)
-
-    def _send(self, pid: int, signo: int) -> None:
-        """To a tracee that was not reaped, so its id cannot have been given to another process."""
-        try:
-            calls.kill(pid, signo)
-        except (ProcessLookupError, PermissionError):
-            pass
-
-    def _abandon(self) -> None:
-        """After an error: kill everything and wait until it is gone; EXITKILL takes what is left."""
-        self._closing = True
-        deadline = time.monotonic_ns() + DRAIN_NS
-        self._close()
-        try:
-            while (raw := calls.wait(deadline)).kind in (calls.STATUS, calls.SIGNAL):
-                if raw.kind == calls.STATUS and raw.status & 0xFF == 0x7F:
-                    self._kill_group(raw.pid)
-        except OSError:
-            pass

@@ -22,6 +22,7 @@ _INFO_SECCOMP = 3
 TaskEvent = Literal["fork", "vfork", "clone"]
 _TASK_EVENTS: dict[int, TaskEvent] = {1: "fork", 2: "vfork", 3: "clone"}
 _EVENT_EXEC = 4
+_EVENT_EXIT = 6
 _EVENT_SECCOMP = 7
 _EVENT_STOP = 128
 
@@ -59,6 +60,12 @@ class ExecStop(NamedTuple):
 
     pid: int
     former: int
+
+
+class ExitStop(NamedTuple):
+    """The task is about to be gone; its memory and times are still there. Only resuming it ends this stop."""
+
+    pid: int
 
 
 class TrapStop(NamedTuple):
@@ -124,7 +131,7 @@ class NoneLeft(NamedTuple):
 TraceeStop = (
     SeccompStop | SyscallExit | SyscallEntry | NewTask | ExecStop | TrapStop | GroupStop | SignalStop
 )  # fmt: skip
-Stop = TraceeStop | Exited | Killed | Vanished | Control | Deadline | NoneLeft
+Stop = TraceeStop | ExitStop | Exited | Killed | Vanished | Control | Deadline | NoneLeft
 
 
 def classify(raw: calls.RawEvent) -> Stop:
@@ -164,6 +171,8 @@ def _classify_stop(raw: calls.RawEvent, signo: int, event: int) -> Stop:
         return NewTask(raw.pid, raw.message, _TASK_EVENTS[event])
     if event == _EVENT_EXEC:
         return ExecStop(raw.pid, raw.message)
+    if event == _EVENT_EXIT:
+        return ExitStop(raw.pid)
     if event == _EVENT_STOP:
         return GroupStop(raw.pid, signo) if signo in STOP_SIGNALS else TrapStop(raw.pid)
     raise InternalError(f"unexpected ptrace stop {raw.status:#x} of task {raw.pid}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from sandbox._kernel import calls
@@ -136,7 +135,6 @@ class Tasks:
         """The thread group (process) ids of all live tasks."""
         return {task.tgid for task in self._tasks.values()}
 
-    def each(self, what: Callable[[Task], None]) -> None:
-        """Call `what` for every task, on a copy, so that it may remove them."""
-        for task in list(self._tasks.values()):
-            what(task)
+    def all(self) -> list[Task]:
+        """Every live task, as a copy."""
+        return list(self._tasks.values())

@@ -73,8 +73,11 @@ def handler(*_):
     global count
     count += 1
 signal.signal(signal.SIGINT, handler)
+arrived, wakeup = os.pipe()
+os.set_blocking(wakeup, False)
+signal.set_wakeup_fd(wakeup)
 os.write(1, b"ready")
-signal.pause()
+os.read(arrived, 1)
 os.write(1, b"count %d" % count)
 """
 

@@ -11,6 +11,7 @@ from sandbox.supervisor.stops import (
     Deadline,
     ExecStop,
     Exited,
+    ExitStop,
     GroupStop,
     Killed,
     NewTask,
@@ -52,6 +53,7 @@ def stopped(signo: int, event: int = 0, **facts: object) -> RawEvent:
         (stopped(SIGTRAP, 2, message=8), NewTask(7, 8, "vfork")),
         (stopped(SIGTRAP, 3, message=8), NewTask(7, 8, "clone")),
         (stopped(SIGTRAP, 4, message=6), ExecStop(7, 6)),
+        (stopped(SIGTRAP, 6, message=9), ExitStop(7)),
         (stopped(SIGTRAP, 128), TrapStop(7)),
         (stopped(SIGSTOP, 128), GroupStop(7, SIGSTOP)),
         (stopped(SIGTTOU, 128), GroupStop(7, SIGTTOU)),
@@ -88,7 +90,6 @@ def test_call_number_is_what_the_kernel_reads(nr: int, seen: int) -> None:
     "raw",
     [
         stopped(SIGTRAP, 5),
-        stopped(SIGTRAP, 6),
         stopped(SIGTRAP, 9),
         stopped(SIGTRAP, 7, op=2),
         stopped(SIGTRAP, 7, error=5),

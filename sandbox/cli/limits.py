@@ -1,0 +1,104 @@
+"""What the options of a run change in its policy: limits tighten, and loosen only where that is waived."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+from sandbox.errors import UsageError
+from sandbox.launch.confine import checked_paths
+from sandbox.policy.model import Files, Limits, Policy
+from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size
+
+
+class Option(NamedTuple):
+    """A limit's option: its field in `Limits` ("max" is `[process]`'s), and what its value is."""
+
+    flag: str
+    field: str
+    kind: str
+
+    @property
+    def waiver(self) -> str:
+        """The name under which loosening it is waived."""
+        return "processes" if self.field == "max" else self.field.replace("_", "-")
+
+
+OPTIONS = (
+    Option("--timeout", "wall", "duration"),
+    Option("--cpu", "cpu", "duration"),
+    Option("--memory", "memory", "size"),
+    Option("--processes", "max", "count"),
+    Option("--output", "output", "size"),
+    Option("--file-size", "file_size", "size"),
+    Option("--open-files", "open_files", "count"),
+)
+# Besides limits: what a kernel may lack, and what root may keep.
+WAIVERS = (*(option.waiver for option in OPTIONS), "landlock", "root")
+_COUNT_LIMIT = 1 << 30
+
+
+def _value(option: Option, text: str) -> float | int:
+    try:
+        if option.kind == "duration":
+            return parse_duration(text)
+        if option.kind == "size":
+            return parse_size(text)
+    except ValueError:
+        allowed = DURATIONS if option.kind == "duration" else SIZES
+        raise UsageError(f"{option.flag} {text!r}: needed is {allowed}") from None
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 0 < int(text) <= _COUNT_LIMIT):
+        raise UsageError(f"{option.flag} {text!r}: a positive whole number is needed")
+    return int(text)
+
+
+def waived(entries: list[str]) -> tuple[str, ...]:
+    """The names of `--waive NAME=REASON`. Raises UsageError."""
+    names = []
+    for entry in entries:
+        name, _, reason = entry.partition("=")
+        if name not in WAIVERS or not reason.strip():
+            raise UsageError(f"--waive {entry!r}: NAME=REASON is needed, NAME one of {', '.join(WAIVERS)}")
+        names.append(name)
+    return tuple(names)
+
+
+def limited(policy: Policy, options: argparse.Namespace, waivers: tuple[str, ...]) -> Policy:
+    """The policy with the options' limits. Raises UsageError for one above its own that is not waived."""
+    limits: dict[str, float | int] = {}
+    process = policy.process
+    for option in OPTIONS:
+        text = getattr(options, option.flag[2:].replace("-", "_"))
+        if text is None:
+            continue
+        value = _value(option, text)
+        own = process.max if option.field == "max" else getattr(policy.limits, option.field)
+        if own is not None and value > own and option.waiver not in waivers:
+            raise UsageError(
+                f"{option.flag} {text} is above the policy's {own:g}; "
+                f"loosen it with --waive {option.waiver}=REASON"
+            )
+        if option.field == "max":
+            process = process._replace(max=int(value))
+        else:
+            limits[option.field] = value
+    return policy._replace(limits=Limits(**(policy.limits._asdict() | limits)), process=process)
+
+
+def with_files(policy: Policy, options: argparse.Namespace) -> Policy:
+    """The policy with `--read`, `--write` and `--exec`. Raises UsageError for a path that does not exist."""
+    lists = {name: checked_paths(f"--{name}", getattr(options, name)) for name in ("read", "write", "exec")}
+    if not any(lists.values()):
+        return policy
+    if policy.files is None:
+        raise UsageError(
+            f"policy {policy.name} does not confine files: --read, --write and --exec add nothing"
+        )
+    files: Files = policy.files
+    return policy._replace(
+        files=files._replace(
+            read=(*files.read, *lists["read"]),
+            write=(*files.write, *lists["write"]),
+            exec=(*files.exec, *lists["exec"]),
+        )
+    )

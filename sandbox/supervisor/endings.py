@@ -1,0 +1,95 @@
+"""How a run ends: what happened to the main guest, and what the run as a whole is called for it."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from sandbox.errors import InternalError, SandboxError
+from sandbox.outcome import Status
+from sandbox.supervisor.stops import Exited, Killed
+from sandbox.syscalls.flags import signal_name
+
+SIGXFSZ, SIGSYS = 25, 31
+
+
+class Ending(NamedTuple):
+    """How the main guest, or the run as a whole, ended."""
+
+    status: Status
+    reason: str
+    exit_code: int | None = None
+    signal: str | None = None
+    rule: str | None = None
+    signo: int = 0
+
+
+class ExecFailedError(SandboxError):
+    """The kernel refused the main guest's first execve."""
+
+    def __init__(self, error: int) -> None:
+        super().__init__(os.strerror(error))
+        self.error = error
+
+
+class Endings:
+    """Collects what ends a run. The first status set wins."""
+
+    def __init__(self) -> None:
+        self._first: Ending | None = None
+        self._main: Ending | None = None
+        self._sigsys_sent: set[int] = set()
+        self._policy_killed: set[int] = set()
+
+    def violation(self, reason: str, rule: str) -> None:
+        """The policy killed a process."""
+        self._set(Ending("violation", reason, rule=rule))
+
+    def limit(self, which: str, reason: str) -> None:
+        """A limit ended the run."""
+        self._set(Ending("limit", reason, rule=which))
+
+    def killed_by_policy(self, tgid: int, rule: str) -> None:
+        """The supervisor makes this process die of SIGSYS."""
+        self._policy_killed.add(tgid)
+        self.violation(f"killed by rule {rule}", rule)
+
+    def sigsys_delivered(self, tgid: int) -> None:
+        """Somebody's SIGSYS is delivered; it may kill."""
+        self._sigsys_sent.add(tgid)
+
+    def lives_on(self, tgid: int) -> None:
+        """The process stopped again: no SIGSYS delivered before has killed it."""
+        self._sigsys_sent.discard(tgid)
+
+    def process_ended(self, tgid: int, stop: Exited | Killed) -> None:
+        """A process is gone. A death by SIGSYS that nobody delivered is the filter's own: a foreign ABI."""
+        by_policy, delivered = tgid in self._policy_killed, tgid in self._sigsys_sent
+        self._policy_killed.discard(tgid)
+        self._sigsys_sent.discard(tgid)
+        if isinstance(stop, Killed) and stop.signo == SIGSYS and not (delivered or by_policy):
+            self.violation("a call in a foreign ABI (32-bit or x32)", "foreign-abi")
+
+    def main_ended(self, stop: Exited | Killed, *, file_limit: bool) -> None:
+        """The main guest is gone. `file_limit`: a limit on files was set, which SIGXFSZ then tells of."""
+        if isinstance(stop, Exited):
+            status: Status = "exited" if stop.code else "ok"
+            self._main = Ending(status, f"exit status {stop.code}", exit_code=stop.code)
+            return
+        name = signal_name(stop.signo)
+        self._main = Ending("signaled", f"killed by {name}", signal=name, signo=stop.signo)
+        if stop.signo == SIGXFSZ and file_limit:
+            self.limit("limits.file-size", "file size limit")
+
+    def result(self) -> Ending:
+        """The run's ending. Raises InternalError where the main guest never ended."""
+        if self._main is None:
+            raise InternalError("the main guest vanished without a status")
+        if self._first is None:
+            return self._main
+        main = self._main
+        return self._first._replace(exit_code=main.exit_code, signal=main.signal, signo=main.signo)
+
+    def _set(self, ending: Ending) -> None:
+        if self._first is None:
+            self._first = ending

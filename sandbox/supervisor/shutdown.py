@@ -1,0 +1,120 @@
+"""The end of a run: limits that are passed, control signals, and killing everything."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+
+from sandbox._kernel import calls
+from sandbox.errors import InternalError
+from sandbox.policy.model import Limits
+from sandbox.supervisor.clock import DRAIN_NS, Clock
+from sandbox.supervisor.endings import Endings
+from sandbox.supervisor.meter import Meter, Passed
+from sandbox.supervisor.recorder import Recorder
+from sandbox.supervisor.stops import Control, Exited, Killed
+from sandbox.supervisor.tracee import Tasks
+
+SIGKILL = 9
+
+
+class Shutdown:
+    """Decides when a run is over and makes it so. `closing` is True once everything was killed."""
+
+    def __init__(self, limits: Limits, tasks: Tasks, recorder: Recorder, *, started_ns: int) -> None:
+        self._limits = limits
+        self._tasks = tasks
+        self._recorder = recorder
+        self._controls = 0
+        self.endings = Endings()
+        self.meter = Meter(limits)
+        wall = limits.wall
+        self.clock = Clock(-1 if wall is None else started_ns + int(wall * 1e9))
+        self.clock.update(self.meter.due_ns)
+        self.main = 0
+        self.pump = 0
+        self.closing = False
+
+    def on_deadline(self, sharing: set[int]) -> None:
+        """Something the clock waits for is over. `sharing`: processes whose memory is their child's."""
+        match self.clock.over(time.monotonic_ns()):
+            case "drain":
+                raise InternalError("guests did not die within 10 s of SIGKILL")
+            case "wall":
+                wall = self._limits.wall or 0.0
+                self.passed(Passed("wall", wall, f"wall-clock limit of {wall:g} s"))
+            case "grace":
+                self.close()
+            case "meter":
+                found = self.meter.look(self._tasks.all(), sharing)
+                self.clock.update(self.meter.due_ns)
+                if found:
+                    self.passed(found)
+            case "nothing":
+                pass
+
+    def passed(self, limit: Passed) -> None:
+        """A limit was passed: record it and end the run."""
+        if not self.closing:
+            self._recorder.limit(limit.which, limit.value)
+            self.endings.limit(f"limits.{limit.which}", limit.text)
+            self.close()
+
+    def on_control(self, stop: Control) -> None:
+        """Ctrl-C, SIGTERM, SIGHUP or SIGQUIT: first to the main guest; the second one ends everything."""
+        self._controls += 1
+        if self._controls > 1:
+            self.close()
+            if self.pump:
+                self.send(self.pump, SIGKILL)
+        elif not self.closing:
+            self.clock.start_grace(time.monotonic_ns())
+            # The terminal sent it to the whole foreground group; the guest has its own already.
+            if not (stop.terminal and self._shares_group()):
+                self.send(self.main, stop.signo)
+
+    def _shares_group(self) -> bool:
+        try:
+            return os.getpgid(self.main) == os.getpgrp()
+        except ProcessLookupError:
+            return False
+
+    def on_pump_end(self, stop: Exited | Killed) -> None:
+        """The output pump is gone: everything was written, or the limit was passed."""
+        self.pump = 0
+        if isinstance(stop, Exited) and stop.code == calls.PUMP_PASSED:
+            limit = self._limits.output or 0
+            if self.closing:
+                self.endings.limit("limits.output", f"output limit of {limit} bytes")
+            self.passed(Passed("output", limit, f"output limit of {limit} bytes"))
+
+    def close(self) -> None:
+        """Kill every guest. From here on only ends are waited for."""
+        if not self.closing:
+            self.closing = True
+            self.clock.start_drain(time.monotonic_ns())
+        for group in self._tasks.groups():
+            self.send(group, SIGKILL)
+        self.check_drained()
+
+    def check_drained(self) -> None:
+        """With no guest left, output that is still on its way may take its time."""
+        if self.closing and not len(self._tasks):
+            self.clock.stop_drain()
+
+    def send(self, pid: int, signo: int) -> None:
+        """Signal a process that was not reaped, so its id cannot have been given to another."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            calls.kill(pid, signo)
+
+    def abandon(self) -> None:
+        """After an error: kill everything and wait until it is gone; EXITKILL takes what is left."""
+        self.close()
+        deadline = time.monotonic_ns() + DRAIN_NS
+        with contextlib.suppress(OSError):
+            while (raw := calls.wait(deadline)).kind in (calls.STATUS, calls.SIGNAL):
+                if raw.kind == calls.STATUS and raw.status & 0xFF == 0x7F:
+                    self.send(raw.pid, SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        calls.resume(raw.pid)  # an exit stop ends by nothing else
