@@ -38,19 +38,19 @@ $(VENV)/.base-ready: $(CORE_SOURCES)
 	@$(PYTHON) -c 'import os, sys, sysconfig; p = sysconfig.get_paths()["include"]; sys.exit(not os.path.exists(p + "/Python.h") and f"Python.h is missing ({p}); install the Python headers, such as python3-dev")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setting up $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet --editable .
+	@$(BIN)/python -m pip install -qq --editable .
 	@touch $@
 
 $(VENV)/.guests-ready: $(VENV)/.base-ready
-	@$(BIN)/python -m pip install --quiet --editable '.[guests]'
+	@$(BIN)/python -m pip install -qq --editable '.[guests]'
 	@touch $@
 
 $(VENV)/.test-ready: $(VENV)/.base-ready
-	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@$(BIN)/python -m pip install -qq --editable '.[test]'
 	@touch $@
 
 $(VENV)/.lint-ready: $(VENV)/.base-ready
-	@$(BIN)/python -m pip install --quiet --editable '.[test,lint]'
+	@$(BIN)/python -m pip install -qq --editable '.[test,lint]'
 	@touch $@
 
 clean:

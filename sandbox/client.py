@@ -40,13 +40,14 @@ def run(
     env: Mapping[str, str] | None = None,
     vfork: str | None = None,
     audit_level: Literal["decisions", "all"] = "decisions",
+    waive: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Run a program under a policy and wait for its end; it feels like `subprocess.run`.
 
     `policy` is a shipped name, a file or a loaded Policy. `audit` is a file for the log; `audit_level` "all"
     records every system call. `timeout` is a wall-clock limit in seconds, which ends the run with status
-    "limit". `env` is added to the policy's environment. With `capture_output` the outcome's `stdout` and
-    `stderr` are bytes.
+    "limit". `env` is added to the policy's environment. `waive` loosens what its keys name, for the reasons
+    that are its values. With `capture_output` the outcome's `stdout` and `stderr` are bytes.
 
     Raises PolicyError for a wrong policy, UsageError for wrong arguments, AuditError where the log cannot
     be opened. Everything about the program itself, also that there is none, is told by the outcome.
@@ -58,7 +59,10 @@ def run(
     pipe = subprocess.PIPE
     if audit_level not in ("decisions", "all"):
         raise UsageError("audit_level must be 'decisions' or 'all'")
-    request = _request(args, policy, timeout, cwd, env, vfork)._replace(level=audit_level)
+    waivers = tuple(waive or ())
+    if any(not reason.strip() for reason in (waive or {}).values()):
+        raise UsageError("every waiver needs a reason")
+    request = _request(args, policy, timeout, cwd, env, vfork, waivers)._replace(level=audit_level)
     message = {"request": request, "audit": _path(audit), "environ": dict(os.environ)}
     streams = (
         pipe if input is not None else stdin,
@@ -79,6 +83,7 @@ def _request(
     cwd: str | os.PathLike[str] | None,
     env: Mapping[str, str] | None,
     vfork: str | None,
+    waivers: tuple[str, ...],
 ) -> Request:
     if isinstance(args, str | bytes) or len(args) == 0:
         raise UsageError("args must be a sequence of strings that names a program")
@@ -90,8 +95,11 @@ def _request(
     if vfork not in (None, "emulate", "kernel"):
         raise UsageError("vfork must be 'emulate' or 'kernel'")
     loaded = policy if isinstance(policy, Policy) else load(os.fspath(policy))
+    wall = loaded.limits.wall
+    if timeout is not None and wall is not None and timeout > wall and "wall" not in waivers:
+        raise UsageError(f"timeout {timeout:g} is above the policy's {wall:g}; waive 'wall' with a reason")
     extra = tuple(f"{name}={value}" for name, value in (env or {}).items())
-    return Request(argv, effective(loaded, vfork=vfork, wall=timeout), _path(cwd), extra)
+    return Request(argv, effective(loaded, vfork=vfork, wall=timeout), _path(cwd), extra, waivers)
 
 
 def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes | None) -> Outcome:

@@ -123,7 +123,7 @@ class _Run:
         if self.policy.files is not None:
             self.enforcement["landlock"] = confined.enforcement
         return calls.Spec(
-            path=os.fsencode(program.path),
+            path=os.fsencode(os.path.abspath(program.path) if self.request.cwd else program.path),
             argv=tuple(os.fsencode(one) for one in self.request.argv),
             envp=tuple(os.fsencode(f"{name}={value}") for name, value in env.items()),
             filter=bpf.encode(self._filter()),
@@ -142,7 +142,8 @@ class _Run:
         return names
 
     def _filter(self) -> bpf.Program:
-        return compile_policy(self.policy, rules.SUPERVISED, record_all=self._record_all())
+        policy = launch.startable(self.policy)
+        return compile_policy(policy, rules.SUPERVISED, record_all=self._record_all())
 
     def _record_all(self) -> bool:
         return self.request.level == "all" and self.log.active
@@ -222,10 +223,13 @@ class _Run:
         refusals = list(self.recorder.refusals)
         if not refusals:
             return ""
-        hinted = [one for one in refusals if self.policy.hint(one[1])]
+        hinted = [one for one in refusals if self._hint_of(one[1])]
         call, rule, _ = (hinted or refusals)[-1]
-        text = self.policy.hint(rule)
+        text = self._hint_of(rule)
         return f"{call} refused by {self.policy.name}:{rule}" + (f": {text}" if text else "")
+
+    def _hint_of(self, rule: str) -> str:
+        return self.policy.hint(rule) or rules.HINTS.get(rule, "")
 
 
 def _exit_status(ending: Ending) -> int:

@@ -24,23 +24,32 @@ WRONG_USE = 2
 
 
 class Verb(NamedTuple):
-    """A group of commands: its help, and the module of each command.
+    """A verb: its help, and the module of each of its commands, or its own where it has none.
 
     A command's module has a docstring (its help, the first line its summary),
     `configure(parser: argparse.ArgumentParser) -> None` and `run(options: argparse.Namespace) -> int`.
     """
 
     help: str
-    commands: dict[str, str]
+    commands: dict[str, str] = {}
+    module: str = ""
 
 
 VERBS = {
+    "attack": Verb("attack the sandbox on this kernel, and print what held", module="sandbox.cli.attack"),
     "audit": Verb(
         "read and check audit logs",
         {
             "show": "sandbox.cli.audit_show",
             "summary": "sandbox.cli.audit_summary",
             "verify": "sandbox.cli.audit_verify",
+        },
+    ),
+    "policy": Verb(
+        "read, check, explain and exchange policies",
+        {
+            "import-oci": "sandbox.cli.policy_import_oci",
+            "export-oci": "sandbox.cli.policy_export_oci",
         },
     ),
 }
@@ -51,6 +60,12 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for name, verb in VERBS.items():
+        if verb.module:
+            if name in words:
+                _add(verbs, name, verb.module)
+            else:
+                verbs.add_parser(name, help=verb.help)
+            continue
         group = verbs.add_parser(name, help=verb.help, description=verb.help, allow_abbrev=False)
         commands = group.add_subparsers(metavar="COMMAND", required=True)
         if name in words:

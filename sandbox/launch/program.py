@@ -11,7 +11,9 @@ from typing import NamedTuple
 from sandbox import elf
 from sandbox._kernel import calls
 from sandbox.errors import NotFoundError, NotRunnableError, SetupError, UsageError
-from sandbox.policy.model import Environment, Policy
+from sandbox.outcome import Decision, Refuse, Return
+from sandbox.policy.model import Environment, Policy, RewriteSpec
+from sandbox.syscalls import table
 
 RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_NOFILE = 1, 4, 7
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -103,6 +105,22 @@ def _capped(wanted: list[tuple[int, int]]) -> Iterable[tuple[int, int]]:
         yield which, value if hard == RLIM_INFINITY else min(value, hard)
 
 
+def startable(policy: Policy) -> Policy:
+    """The policy with every answer to execve given by the supervisor, none by the filter alone: the filter
+    is on already when the guest's own first execve is made, which no rule of the policy is about."""
+    execve = table.NUMBERS["execve"]
+    calls_ = {nr: _recorded(action) if nr == execve else action for nr, action in policy.calls.items()}
+    own = tuple(
+        rule if isinstance(rule.action, RewriteSpec) else rule._replace(action=_recorded(rule.action))
+        for rule in policy.rules.get(execve, ())
+    )
+    return policy._replace(calls=calls_, rules={**policy.rules, execve: own} if own else policy.rules)
+
+
+def _recorded(action: Decision) -> Decision:
+    return action._replace(recorded=True) if isinstance(action, Refuse | Return) else action
+
+
 def start(spec: calls.Spec) -> calls.RawEvent:
     """Start the guest; it stands at the seccomp stop of its first execve. Raises SetupError by step."""
     try:
@@ -117,7 +135,7 @@ def start(spec: calls.Spec) -> calls.RawEvent:
 
 def _remedy(error: calls.LaunchError) -> str:
     if "PTRACE" in error.step and error.errno == errno.EPERM:
-        return " (is kernel.yama.ptrace_scope 3, or does a container forbid ptrace?)"
+        return " (is kernel.yama.ptrace_scope 2 or 3, or does a container forbid ptrace?)"
     if "seccomp" in error.step and error.errno in (errno.ENOSYS, errno.EINVAL):
         return " (the kernel needs CONFIG_SECCOMP_FILTER)"
     return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sandbox.errors import PolicyError
 from sandbox.policy.layers import Layer, combine, parse_layer
 from sandbox.policy.model import Policy
@@ -17,9 +19,16 @@ from sandbox.policy.reading import (
 )
 from sandbox.policy.values import printable, quote
 
-__all__ = ["find_shipped", "load", "loads", "shipped"]
+__all__ = ["Loaded", "find_shipped", "load", "load_layers", "loads", "loads_layers", "shipped"]
 
 MAX_EXTENDS = 8
+
+
+class Loaded(NamedTuple):
+    """A policy, and the files it was made of: its own first, each extending the next."""
+
+    policy: Policy
+    layers: tuple[Layer, ...]
 
 
 def load(name_or_path: str) -> Policy:
@@ -28,6 +37,11 @@ def load(name_or_path: str) -> Policy:
     A name with a `/` in it or `.toml` at its end is a file's; any other is a shipped policy's. Raises
     PolicyError, whose text is one line, for whatever is wrong with it.
     """
+    return load_layers(name_or_path).policy
+
+
+def load_layers(name_or_path: str) -> Loaded:
+    """As `load`, with the files the policy was made of, for tools that point at their lines."""
     path = name_or_path if is_file_name(name_or_path) else find_shipped(name_or_path)
     return _resolve(read_file(path))
 
@@ -37,11 +51,16 @@ def loads(text: str, *, file: str = "<string>") -> Policy:
 
     Raises PolicyError as `load` does.
     """
+    return loads_layers(text, file=file).policy
+
+
+def loads_layers(text: str, *, file: str = "<string>") -> Loaded:
+    """As `loads`, with the texts the policy was made of."""
     return _resolve(File(file, text.encode("utf-8", "surrogatepass"), (-1, -1)))
 
 
-def _resolve(file: File) -> Policy:
-    """The policy in a file and those it extends. The hash is over all of their bytes, in that order."""
+def _resolve(file: File) -> Loaded:
+    """The policy in a file and those it extends. Its hash is over all of their bytes, in that order."""
     import hashlib
 
     digest = hashlib.sha256()
@@ -53,7 +72,7 @@ def _resolve(file: File) -> Policy:
         layers.append(layer)
         seen.append(file.identity)
         if not layer.extends:
-            return combine(layers, digest.hexdigest())
+            return Loaded(combine(layers, digest.hexdigest()), tuple(layers))
         file = _extended(layer, file.path, len(layers))
         if file.identity in seen:
             message = f"extends {quote(layer.extends)} comes back to a policy that extends this one"

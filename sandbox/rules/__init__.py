@@ -34,6 +34,17 @@ def family(nr: int) -> str:
     return (sys.modules[judge.__module__].__doc__ or "").partition("\n")[0] if judge else ""
 
 
+HINTS = {
+    "process.threads": "the program wants threads, and [process] threads is false",
+    "clone-untraced": "no policy allows a task that the supervisor does not see",
+    "clone-namespaces": "no policy allows new namespaces",
+    "clone-parent": "no policy allows CLONE_PARENT but for threads",
+    "signals-outside": "the program wants to signal a process that is not its own",
+    "exec-foreign": "the program wants to run a program for another machine",
+}
+"""What the rules that stand here say to a person, by rule id."""
+
+
 def judge(policy: Policy, call: Call, view: GuestView) -> Verdict:
     """The verdict on one call. Raises OSError where guest memory that must be judged cannot be read."""
     decision = policy.decide(call)

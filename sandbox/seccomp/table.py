@@ -115,7 +115,7 @@ def spans(condition: Condition) -> Spans:
     top = condition.mask & _full(condition.bits)
     if condition.op in ("in", "notin"):
         found = _points(condition.values, top)
-        return found if condition.op == "in" else _complement(found, top)
+        return found if condition.op == "in" else complement(found, top)
     if len(condition.values) != 1:
         raise SetupError(f"a condition with '{condition.op}' takes one value, not {len(condition.values)}")
     return _ordered(condition, top)
@@ -166,7 +166,8 @@ def _union(ranges: Iterable[tuple[int, int]]) -> Spans:
     return tuple(joined)
 
 
-def _complement(found: Spans, top: int) -> Spans:
+def complement(found: Spans, top: int) -> Spans:
+    """The values from 0 to `top` that are in none of these ranges."""
     gaps, start = [], 0
     for first, last in found:
         if first > start:
@@ -175,7 +176,8 @@ def _complement(found: Spans, top: int) -> Spans:
     return (*gaps, (start, top)) if start <= top else tuple(gaps)
 
 
-def _intersect(left: Spans, right: Spans) -> Spans:
+def intersect(left: Spans, right: Spans) -> Spans:
+    """The values that are in both."""
     common, a, b = [], 0, 0
     while a < len(left) and b < len(right):
         first, last = max(left[a][0], right[b][0]), min(left[a][1], right[b][1])
@@ -193,7 +195,7 @@ def _tests(conditions: Sequence[Condition]) -> _Tests | None:
     tests: _Tests = {}
     for condition in conditions:
         key = _Key(condition.index, condition.bits, condition.mask & _full(condition.bits))
-        tests[key] = _intersect(tests.get(key, ((0, key.mask),)), spans(condition))
+        tests[key] = intersect(tests.get(key, ((0, key.mask),)), spans(condition))
     if not all(tests.values()):
         return None
     return {key: found for key, found in tests.items() if found != ((0, key.mask),)}
@@ -294,7 +296,7 @@ class _Builder:
         if self.key != key:
             self.open = _Partition(key.mask, ((0, self.close()),))
             self.key = key
-        self.open.paint(found if when else _complement(found, key.mask), hit)
+        self.open.paint(found if when else complement(found, key.mask), hit)
 
     def several(self, when: _Tests, unless: _Tests, hit: int) -> None:
         below = self.close()
