@@ -18,6 +18,8 @@ from sandbox.launch import confine, output, scratch
 from sandbox.launch import program as launch
 from sandbox.outcome import Outcome, Usage
 from sandbox.policy.model import Limits, Policy
+from sandbox.rules import files
+from sandbox.rules.files import Right
 from sandbox.seccomp import bpf
 from sandbox.seccomp.compile import compile_policy
 from sandbox.supervisor.endings import Ending, ExecFailedError
@@ -78,6 +80,7 @@ class _Run:
         self.written_start = False
         self.enforcement = dict(_ALWAYS)
         self.scratch = ""
+        self.allowed: dict[Right, tuple[str, ...]] = {}
 
     def supervise(self) -> Ending:
         program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
@@ -104,8 +107,9 @@ class _Run:
 
     def _supervise(self, program: launch.Program, event: calls.RawEvent, pump: int) -> Ending:
         self.supervisor = Supervisor(
-            self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all()
-        )
+            self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
+            paths=self.allowed if self.log.active else None,
+        )  # fmt: skip
 
         def begin() -> None:
             calls.protect()
@@ -122,6 +126,7 @@ class _Run:
         confined = confine.confine(self.policy.files, names, waived="landlock" in self.request.waivers)
         if self.policy.files is not None:
             self.enforcement["landlock"] = confined.enforcement
+            self.allowed = confined.allowed
         return calls.Spec(
             path=os.fsencode(os.path.abspath(program.path) if self.request.cwd else program.path),
             argv=tuple(os.fsencode(one) for one in self.request.argv),
@@ -143,7 +148,8 @@ class _Run:
 
     def _filter(self) -> bpf.Program:
         policy = launch.startable(self.policy)
-        return compile_policy(policy, rules.SUPERVISED, record_all=self._record_all())
+        supervised = rules.SUPERVISED | (files.CALLS if self.allowed and self.log.active else frozenset())
+        return compile_policy(policy, supervised, record_all=self._record_all())
 
     def _record_all(self) -> bool:
         return self.request.level == "all" and self.log.active
@@ -229,6 +235,8 @@ class _Run:
         return f"{call} refused by {self.policy.name}:{rule}" + (f": {text}" if text else "")
 
     def _hint_of(self, rule: str) -> str:
+        if path := self.recorder.refused_paths.get(rule):
+            return f"{path}; allow it with --{rule.removeprefix('files.')}"
         return self.policy.hint(rule) or rules.HINTS.get(rule, "")
 
 

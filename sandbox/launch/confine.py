@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
 from sandbox.policy.model import Files
+from sandbox.rules.files import Right
 
 # linux/landlock.h
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -43,10 +44,11 @@ _ABIS = (
 
 
 class Confinement(NamedTuple):
-    """A ruleset descriptor (-1: none), and how much of what was asked it enforces."""
+    """A ruleset descriptor (-1: none), how much of what was asked it enforces, and the paths it allows."""
 
     ruleset: int
     enforcement: str
+    allowed: dict[Right, tuple[str, ...]] = {}
 
 
 class _Rights(NamedTuple):
@@ -89,7 +91,18 @@ def confine(files: Files | None, names: Mapping[str, str], *, waived: bool = Fal
             _allow(ruleset, expand(paths, names), rights & known.files)
     except OSError as error:
         raise SetupError(f"cannot confine files: {error.strerror}") from None
-    return Confinement(ruleset, f"partial: without {known.missing}" if known.missing else "full")
+    enforcement = f"partial: without {known.missing}" if known.missing else "full"
+    return Confinement(ruleset, enforcement, _by_right(files, names))
+
+
+def _by_right(files: Files, names: Mapping[str, str]) -> dict[Right, tuple[str, ...]]:
+    """Real paths by what they allow: what may be written or executed may be read as well."""
+    write, run = _real(files.write, names), _real(files.exec, names)
+    return {"read": (*_real(files.read, names), *write, *run), "write": write, "exec": run}
+
+
+def _real(paths: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(os.path.realpath(path) for path in expand(paths, names))
 
 
 def expand(paths: Iterable[str], names: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from sandbox._kernel import calls
 from sandbox.errors import InternalError, SandboxError
 from sandbox.outcome import Allow, Kill, Refuse, Verdict
 from sandbox.policy.model import Policy
+from sandbox.rules import files
 from sandbox.rules.clone import TASK_LIMIT
 from sandbox.supervisor import images, stops
 from sandbox.supervisor.apply import Answer, Next, Rest, Resume, apply, restore, rewrite
@@ -37,8 +38,15 @@ class Supervisor:
     """Follows one main guest and everything it makes, to the end of the last task."""
 
     def __init__(
-        self, policy: Policy, recorder: Recorder, *, started_ns: int, watch_all: bool = False
+        self,
+        policy: Policy,
+        recorder: Recorder,
+        *,
+        started_ns: int,
+        watch_all: bool = False,
+        paths: dict[files.Right, tuple[str, ...]] | None = None,
     ) -> None:
+        """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded."""
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
@@ -50,6 +58,8 @@ class Supervisor:
         self.peak_kb = 0
         self._identity = (0, 0)
         self._watch_all = watch_all
+        self._allowed: dict[files.Right, tuple[str, ...]] = paths or {}
+        self._path_calls = files.CALLS if paths else frozenset[int]()
 
     def run(
         self, first: calls.RawEvent, identity: tuple[int, int], begin: Callable[[], None], pump: int = 0
@@ -151,6 +161,10 @@ class Supervisor:
         verdict = rules.judge(self.policy, call, view)
         if isinstance(verdict, Allow) and self._watch_all:
             verdict = verdict._replace(watch=True)
+        if isinstance(verdict, Allow) and call.nr in self._path_calls:
+            self._note_paths(stopped, call, verdict, view)
+            if not (verdict.watch or call.nr in rules.SUPERVISED):
+                return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         fields = self.recorder.judged(task, call, verdict, images.reader(view))
         if isinstance(verdict, Allow) and verdict.watch and call.nr not in _WITHOUT_RESULT:
             task.watching = fields
@@ -158,12 +172,21 @@ class Supervisor:
             self.recorder.call(fields)
         return self._apply(stopped, call, verdict, view)
 
+    def _note_paths(self, stopped: Stopped, call: Call, verdict: Allow, view: StopView) -> None:
+        """Remember which path `[files]` does not cover, should the kernel refuse the call."""
+        found = files.refused(call, self._allowed, view.resolved)
+        if found:
+            fields = self.recorder.judged(stopped.task, call, verdict, images.reader(view), count=False)
+            stopped.task.path_refusal = (fields, *found)
+
     def _apply(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:
         if isinstance(verdict, Allow):
             if (changes := self.births.on_call(stopped, call)) is not None:
                 return rewrite(stopped, call, changes)
             if call.nr in images.EXEC_CALLS and self.recorder.active:
                 stopped.task.image = images.request(call, view)
+            if stopped.task.path_refusal is not None:
+                return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         if isinstance(verdict, Kill):
             self.endings.killed_by_policy(stopped.task.tgid, verdict.rule)
         if isinstance(verdict, Refuse) and verdict.rule == TASK_LIMIT:
@@ -181,6 +204,10 @@ class Supervisor:
         if task.watching is not None:
             fields, task.watching = task.watching, None
             self.recorder.call(fields, rval)
+        if task.path_refusal is not None:
+            (fields, path, right), task.path_refusal = task.path_refusal, None
+            if rval in files.LANDLOCK_ERRORS:
+                self.recorder.path_refused(fields, path, right, rval)
         self.births.on_return(stopped)
         return Resume(stopped.spend())
 
@@ -210,7 +237,7 @@ class Supervisor:
             self.tasks.rename(former, pid)
         stopped = self._stopped(pid)
         task = stopped.task
-        task.restore = {}
+        task.restore, task.path_refusal = {}, None
         image = images.inspect(pid)
         if task.launching:
             if (image.device, image.inode) != self._identity:

@@ -59,6 +59,7 @@ class Recorder:
         self._log = log
         self.counts: dict[str, dict[str, int]] = {}
         self.refusals: dict[tuple[str, str, int], int] = {}
+        self.refused_paths: dict[str, str] = {}
         self.supervised = 0
         self.refused = 0
 
@@ -68,11 +69,18 @@ class Recorder:
         return self._log.active
 
     def judged(
-        self, task: Task, call: Call, verdict: Verdict, read: Callable[[int], str | None]
+        self,
+        task: Task,
+        call: Call,
+        verdict: Verdict,
+        read: Callable[[int], str | None],
+        *,
+        count: bool = True,
     ) -> dict[str, Any]:
         """Count a call and what was decided; the fields of its record, taken before the call can run."""
         name, word = table.name(call.nr), verdict_word(verdict)
-        self._count(name, word, verdict)
+        if count:
+            self._count(name, word, verdict)
         if not self._log.active:
             return {}
         fields: dict[str, Any] = {
@@ -100,6 +108,17 @@ class Recorder:
             self.refused += 1
             key = (name, verdict.rule, verdict.errno)
             self.refusals[key] = self.refusals.pop(key, 0) + 1
+
+    def path_refused(self, fields: dict[str, Any], path: str, right: str, error: int) -> None:
+        """Landlock refused a call: its record once more, with the path it wanted and what would allow it."""
+        rule, errno_ = f"files.{right}", -error
+        self.refused += 1
+        per_call = self.counts.setdefault(fields["call"], {})
+        per_call["refuse"] = per_call.get("refuse", 0) + 1
+        self.refusals[fields["call"], rule, errno_] = 1
+        self.refused_paths[rule] = path
+        fields |= {"verdict": "refuse", "errno": errnos.errno_name(errno_), "rule": rule}
+        self._log.emit("call", **fields, path=path, allow=f"--{right} {path}")
 
     def child(self, task: Task | None, born: Born, parent: Registers | None, child: Registers | None) -> None:
         """A task was made. The registers are those each side goes on with: the kernel writes the parent's

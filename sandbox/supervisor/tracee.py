@@ -18,6 +18,7 @@ class Task:
         "image",
         "killed_by",
         "launching",
+        "path_refusal",
         "ppid",
         "restore",
         "signalled",
@@ -34,6 +35,7 @@ class Task:
         self.restore: dict[str, int] = {}
         self.image: dict[str, Any] | None = None
         self.watching: dict[str, Any] | None = None
+        self.path_refusal: tuple[dict[str, Any], str, str] | None = None
         self.killed_by: str | None = None
         self.signalled = 0
         self.blocked_since = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
+from sandbox.rules.files import AT_FDCWD
 from sandbox.supervisor.tracee import Stopped, Tasks
 
 
@@ -51,6 +52,18 @@ class StopView:
 
     def file_head(self, path: bytes, length: int) -> bytes | None:
         return regular_file_head(self._as_seen_here(path), length)
+
+    def resolved(self, dirfd: int, address: int) -> str | None:
+        """The path at `address` as the kernel would find it from here; None where it cannot be read."""
+        try:
+            path = self.read_string(address)
+        except OSError:
+            return None
+        if dirfd != AT_FDCWD and not path.startswith(b"/"):
+            path = b"/proc/%d/fd/%d/%s" % (self.pid, dirfd, path)
+        else:
+            path = self._as_seen_here(path)
+        return os.fsdecode(os.path.realpath(path))
 
     def _as_seen_here(self, path: bytes) -> bytes:
         me = b"/proc/%d" % self.pid
