@@ -176,7 +176,7 @@ class Supervisor:
         """Remember which path `[files]` does not cover, should the kernel refuse the call."""
         found = files.refused(call, self._allowed, view.resolved)
         if found:
-            fields = self.recorder.judged(stopped.task, call, verdict, images.reader(view), count=False)
+            fields = self.recorder.fields(stopped.task, call, verdict, images.reader(view))
             stopped.task.path_refusal = (fields, *found)
 
     def _apply(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:

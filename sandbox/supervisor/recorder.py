@@ -18,6 +18,10 @@ CLONE_VFORK = 0x4000
 CLONE_THREAD = 0x10000
 
 
+Reader = Callable[[int], str | None]
+"""How the text at an address of the guest is had; None where it cannot be read."""
+
+
 class Log(Protocol):
     """What the supervisor needs of an audit log (`sandbox.audit.writer.AuditLog`)."""
 
@@ -68,21 +72,14 @@ class Recorder:
         """Whether anything is written at all."""
         return self._log.active
 
-    def judged(
-        self,
-        task: Task,
-        call: Call,
-        verdict: Verdict,
-        read: Callable[[int], str | None],
-        *,
-        count: bool = True,
-    ) -> dict[str, Any]:
+    def judged(self, task: Task, call: Call, verdict: Verdict, read: Reader) -> dict[str, Any]:
         """Count a call and what was decided; the fields of its record, taken before the call can run."""
+        self._count(table.name(call.nr), verdict_word(verdict), verdict)
+        return self.fields(task, call, verdict, read) if self._log.active else {}
+
+    def fields(self, task: Task, call: Call, verdict: Verdict, read: Reader) -> dict[str, Any]:
+        """The fields of a call's record."""
         name, word = table.name(call.nr), verdict_word(verdict)
-        if count:
-            self._count(name, word, verdict)
-        if not self._log.active:
-            return {}
         fields: dict[str, Any] = {
             "pid": task.tgid, "tid": task.tid, "nr": call.nr, "call": name,
             "args": decode.describe(call, read), "verdict": word,
