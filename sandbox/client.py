@@ -41,13 +41,15 @@ def run(
     vfork: str | None = None,
     audit_level: Literal["decisions", "all"] = "decisions",
     waive: Mapping[str, str] | None = None,
+    user: str | None = None,
 ) -> Outcome:
     """Run a program under a policy and wait for its end; it feels like `subprocess.run`.
 
     `policy` is a shipped name, a file or a loaded Policy. `audit` is a file for the log; `audit_level` "all"
     records every system call. `timeout` is a wall-clock limit in seconds, which ends the run with status
     "limit". `env` is added to the policy's environment. `waive` loosens what its keys name, for the reasons
-    that are its values. With `capture_output` the outcome's `stdout` and `stderr` are bytes.
+    that are its values. `user` is who the guest becomes when root starts it. With `capture_output` the
+    outcome's `stdout` and `stderr` are bytes.
 
     Raises PolicyError for a wrong policy, UsageError for wrong arguments, AuditError where the log cannot
     be opened. Everything about the program itself, also that there is none, is told by the outcome.
@@ -62,7 +64,7 @@ def run(
     waivers = tuple(waive or ())
     if any(not reason.strip() for reason in (waive or {}).values()):
         raise UsageError("every waiver needs a reason")
-    request = _request(args, policy, timeout, cwd, env, vfork, waivers)._replace(level=audit_level)
+    request = _request(args, policy, timeout, cwd, env, vfork, waivers)._replace(level=audit_level, user=user)
     message = {"request": request, "audit": _path(audit), "environ": dict(os.environ)}
     streams = (
         pipe if input is not None else stdin,

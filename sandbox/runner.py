@@ -14,7 +14,7 @@ from sandbox import elf, rules
 from sandbox._kernel import calls
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError
-from sandbox.launch import confine, output, scratch
+from sandbox.launch import confine, identity, output, scratch
 from sandbox.launch import program as launch
 from sandbox.outcome import Outcome, Usage
 from sandbox.policy.model import Limits, Policy
@@ -40,6 +40,7 @@ class Request(NamedTuple):
     waivers: tuple[str, ...] = ()
     closed: frozenset[int] = frozenset()
     level: Literal["decisions", "all"] = "decisions"
+    user: str | None = None
 
 
 class Result(NamedTuple):
@@ -80,6 +81,7 @@ class _Run:
         self.written_start = False
         self.enforcement = dict(_ALWAYS)
         self.scratch = ""
+        self.becomes = False
         self.allowed: dict[Right, tuple[str, ...]] = {}
 
     def supervise(self) -> Ending:
@@ -119,7 +121,9 @@ class _Run:
         return self.supervisor.run(event, program.identity, begin, pump)
 
     def _spec(self, program: launch.Program) -> calls.Spec:
-        names = self._places(program)
+        user = identity.choose(self.request.user, keep_root="root" in self._waivers())
+        self.becomes = user is not None
+        names = self._places(program, user)
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
         if self.scratch:
             env["TMPDIR"] = self.scratch
@@ -136,13 +140,14 @@ class _Run:
             limits=launch.limits(self.policy),
             closed=self.request.closed,
             ruleset=confined.ruleset,
+            user=user,
         )
 
-    def _places(self, program: launch.Program) -> dict[str, str]:
+    def _places(self, program: launch.Program, user: tuple[int, int] | None) -> dict[str, str]:
         """What `${…}` in `[files]` stands for in this run."""
         names = {"cwd": os.path.realpath(self.request.cwd or "."), "program": os.path.realpath(program.path)}
         if self.policy.files is not None and self.policy.files.scratch:
-            self.scratch = scratch.make(self.outer.get("TMPDIR", "/tmp"), None)
+            self.scratch = scratch.make(self.outer.get("TMPDIR", "/tmp"), user)
             names["scratch"] = self.scratch
         return names
 
@@ -158,7 +163,10 @@ class _Run:
         if error.error == 2:
             facts = elf.facts(program.fd)
             return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
-        return f"{program.path}: execve: {error}"
+        who = (
+            "; the guest is another user than you (see --user)" if self.becomes and error.error == 13 else ""
+        )
+        return f"{program.path}: execve: {error}{who}"
 
     # ---- records ----
 
@@ -236,7 +244,7 @@ class _Run:
 
     def _hint_of(self, rule: str) -> str:
         if path := self.recorder.refused_paths.get(rule):
-            return f"{path}; allow it with --{rule.removeprefix('files.')}"
+            return f"allow it with --{rule.removeprefix('files.')} {path}"
         return self.policy.hint(rule) or rules.HINTS.get(rule, "")
 
 

@@ -94,6 +94,7 @@ def _parser() -> _Parser:
     )
     add("--cwd", metavar="DIR", help="the guest's working directory")
     add("--env", action="append", default=[], metavar="NAME[=VALUE]", help="add to the guest's environment")
+    add("--user", metavar="NAME", help="when started by root: who the guest becomes (default: nobody)")
     add(
         "--vfork",
         choices=("emulate", "kernel"),
@@ -163,7 +164,7 @@ def _run(arguments: list[str]) -> int:
     policy = effective(policy, vfork=options.vfork)
     request = Request(
         _command(options.command), policy, options.cwd, tuple(options.env), waivers, missing,
-        options.audit_level,
+        options.audit_level, options.user,
     )  # fmt: skip
     sinks = [open_sink(options.audit)] if options.audit else []
     outcome_fd = _open_outcome(options.outcome)

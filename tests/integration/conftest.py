@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,6 +32,36 @@ class Ran(NamedTuple):
 
     def calls(self, name: str) -> list[dict[str, Any]]:
         return [record for record in self.events("call") if record["call"] == name]
+
+
+def _python() -> str:
+    """A Python that any user may run: a guest of root's is nobody, who cannot look into root's home."""
+    for path in ("/usr/bin/python3", "/usr/local/bin/python3"):
+        if shutil.which(path):
+            return path
+    return sys.executable
+
+
+@pytest.fixture(scope="session")
+def python() -> str:
+    """The interpreter that tests run as a guest."""
+    return _python()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def others_may_pass(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let a guest of root's reach files in tests' own directories by their full path."""
+    base = tmp_path_factory.getbasetemp()
+    for directory in (base, base.parent):
+        if directory.stat().st_uid == os.geteuid():
+            directory.chmod(0o711)
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """A directory of the test's own that a guest of root's may read."""
+    tmp_path.chmod(0o755)
+    return tmp_path
 
 
 def command(*words: str) -> list[str]:

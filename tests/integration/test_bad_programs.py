@@ -144,12 +144,12 @@ def test_help_and_version() -> None:
     assert run("--version").stdout.startswith("run-untrusted-binary 0.")
 
 
-def test_closed_standard_descriptors() -> None:
+def test_closed_standard_descriptors(python: str) -> None:
     """0 to 2 closed by the caller are closed in the guest, not taken by the supervisor's own files."""
     code = "import os,sys; sys.exit(os.path.exists('/proc/self/fd/0') or os.path.exists('/proc/self/fd/1'))"
     words = [sys.executable, "-P", "-c", "import sys; from sandbox.cli.run import main; sys.exit(main())"]
     done = subprocess.run(
-        ["/bin/sh", "-c", 'exec "$@" 0<&- 1>&-', "sh", *words, "--", sys.executable, "-I", "-S", "-c", code],
+        ["/bin/sh", "-c", 'exec "$@" 0<&- 1>&-', "sh", *words, "--", python, "-I", "-S", "-c", code],
         check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0

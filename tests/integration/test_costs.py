@@ -24,19 +24,19 @@ print(switches() - before)
 REFUSED = "try: os.open('/tmp/x', os.O_WRONLY)\n    except OSError: pass"
 
 
-def stops_of_1000(run: Any, one: str) -> int:
-    ran = run(sys.executable, "-I", "-S", "-c", COUNT.format(one=one), policy="default")
+def stops_of_1000(run: Any, python: str, one: str) -> int:
+    ran = run(python, "-I", "-S", "-c", COUNT.format(one=one), policy="default")
     assert ran.status == 0, ran.err
     return int(ran.out)
 
 
 @pytest.mark.parametrize("one", ["os.getppid()", "os.stat('/')", "os.sched_yield()"])
-def test_an_unsupervised_call_does_not_stop(one: str, run: Any) -> None:
-    assert stops_of_1000(run, one) < 10
+def test_an_unsupervised_call_does_not_stop(one: str, run: Any, python: str) -> None:
+    assert stops_of_1000(run, python, one) < 10
 
 
-def test_a_refused_call_stops_once(run: Any) -> None:
-    assert 1000 <= stops_of_1000(run, REFUSED) < 1010
+def test_a_refused_call_stops_once(run: Any, python: str) -> None:
+    assert 1000 <= stops_of_1000(run, python, REFUSED) < 1010
 
 
 def peak_of(program: str, count: int) -> int:
