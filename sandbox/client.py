@@ -90,8 +90,11 @@ def _request(
     if isinstance(args, str | bytes) or len(args) == 0:
         raise UsageError("args must be a sequence of strings that names a program")
     argv = tuple(os.fspath(one) for one in args)
-    if any(not isinstance(one, str) or "\0" in one for one in argv):
-        raise UsageError("args must be strings without NUL bytes")
+    directory = _path(cwd)
+    for one in (*argv, *(() if directory is None else (directory,)), *(env or {}), *(env or {}).values()):
+        _check_text(one)
+    if any(not name or "=" in name for name in env or {}):
+        raise UsageError("env: a variable's name is not empty and holds no '='")
     if timeout is not None and not 0 < timeout < 1e9:
         raise UsageError("timeout must be a positive number of seconds")
     if vfork not in (None, "emulate", "kernel"):
@@ -101,7 +104,18 @@ def _request(
     if timeout is not None and wall is not None and timeout > wall and "wall" not in waivers:
         raise UsageError(f"timeout {timeout:g} is above the policy's {wall:g}; waive 'wall' with a reason")
     extra = tuple(f"{name}={value}" for name, value in (env or {}).items())
-    return Request(argv, effective(loaded, vfork=vfork, wall=timeout), _path(cwd), extra, waivers)
+    return Request(argv, effective(loaded, vfork=vfork, wall=timeout), directory, extra, waivers)
+
+
+def _check_text(value: object) -> None:
+    """Raises UsageError for what cannot be handed to the kernel."""
+    try:
+        if isinstance(value, str) and "\0" not in value:
+            os.fsencode(value)
+            return
+    except UnicodeEncodeError:
+        pass
+    raise UsageError("args, cwd and env must be strings without NUL characters or lone surrogates")
 
 
 def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes | None) -> Outcome:

@@ -32,12 +32,14 @@ class Refuse(NamedTuple):
 
 
 class Return(NamedTuple):
-    """Do not run the call; the guest sees `value`, after `writes` were stored in its memory."""
+    """Do not run the call; the guest sees `value`, after `writes` were stored in its memory and each of
+    `signals`, (pid, signal), was sent on its behalf."""
 
     value: int
     rule: str
     writes: tuple[Write, ...] = ()
     recorded: bool = True
+    signals: tuple[tuple[int, int], ...] = ()
 
 
 class Rewrite(NamedTuple):

@@ -82,6 +82,7 @@ class _Run:
         self.enforcement = dict(_ALWAYS)
         self.scratch = ""
         self.becomes = False
+        self.foreign: set[int] = set()
         self.allowed: dict[Right, tuple[str, ...]] = {}
 
     def supervise(self) -> Ending:
@@ -95,6 +96,7 @@ class _Run:
     def _launch(self, program: launch.Program) -> Ending:
         spec = self._spec(program)
         calls.prepare()
+        self.foreign = calls.children()
         outlet = output.open_outlet(self.policy.limits.output)
         try:
             event = launch.start(spec._replace(output=outlet.output))
@@ -111,7 +113,10 @@ class _Run:
         self.supervisor = Supervisor(
             self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
             paths=self.allowed if self.log.active else None,
+            foreign=self.foreign,
         )  # fmt: skip
+
+        self.log.on_stall(self._stalled)
 
         def begin() -> None:
             calls.protect()
@@ -120,11 +125,19 @@ class _Run:
 
         return self.supervisor.run(event, program.identity, begin, pump)
 
+    def _stalled(self) -> None:
+        """The log's reader does not read. Give up where a person, or the wall limit, wants an end."""
+        wall = self.policy.limits.wall
+        over = wall is not None and time.monotonic_ns() > self.started_ns + int(wall * 1e9)
+        if over or calls.control_pending():
+            raise AuditError("the audit log cannot be written: its reader does not read")
+
     def _spec(self, program: launch.Program) -> calls.Spec:
         user = identity.choose(self.request.user, keep_root="root" in self._waivers())
         self.becomes = user is not None
         names = self._places(program, user)
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
+        env = confine.expanded(env, names)
         if self.scratch:
             env["TMPDIR"] = self.scratch
         confined = confine.confine(self.policy.files, names, waived="landlock" in self.request.waivers)

@@ -13,6 +13,7 @@ import pickle
 import signal
 from typing import Any
 
+from sandbox._kernel import calls
 from sandbox.audit.sinks import open_sink
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import SandboxError
@@ -38,7 +39,7 @@ def _exactly(fd: int, length: int) -> bytes:
 
 
 def _hang_up_with(fd: int) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    calls.prepare()  # from here on SIGHUP is waited for
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(fd, _F_SETSIG, int(signal.SIGHUP))
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
@@ -55,13 +56,16 @@ def main(request_fd: int, result_fd: int) -> None:
     _hang_up_with(request_fd)
     request: Request = message["request"]
     try:
-        sinks = [open_sink(message["audit"])] if message["audit"] else []
+        sinks = [] if message["audit"] is None else [open_sink(message["audit"])]
     except SandboxError as error:
         answer: dict[str, Any] = {"error": str(error)}
     else:
         result: Result = supervise(request, AuditLog(sinks), message["environ"])
         answer = {"outcome": result.outcome.as_dict(), "hint": result.hint}
     data = json.dumps(answer).encode()
-    while data:
-        data = data[os.write(result_fd, data) :]
+    try:
+        while data:
+            data = data[os.write(result_fd, data) :]
+    except OSError:
+        pass  # the host is gone, or gave up
     os._exit(0)

@@ -103,11 +103,12 @@ class Spec(NamedTuple):
 
 
 class LaunchError(OSError):
-    """A step between fork and execve failed; `step` names the call. errno 0: the child died silently."""
+    """A step between fork and execve failed; `step` names the call. `status` is how the child ended."""
 
     def __init__(self, step: str, error: int, status: int) -> None:
         super().__init__(error, os.strerror(error) if error else f"wait status {status:#x}")
         self.step = step
+        self.status = status
 
 
 def _fail(result: int, call: str) -> NoReturn:
@@ -135,13 +136,23 @@ def _event_now() -> RawEvent:
 
 def prepare() -> None:
     """Make this process a supervisor: control signals blocked (they are waited for), SIGCHLD default,
-    orphans come to us. Raises OSError."""
+    orphans come to us. A signal that was ignored or blocked stays so. Once is enough. Raises OSError."""
     _check(lib.sb_prepare(), "sigprocmask")
 
 
-def unprepare() -> None:
-    """Put the signal mask and SIGCHLD back as `prepare` found them. Raises OSError."""
-    _check(lib.sb_unprepare(), "sigprocmask")
+def control_pending() -> bool:
+    """Whether a control signal waits for `wait` to take it."""
+    return bool(_check(lib.sb_control_pending(), "sigpending"))
+
+
+def children() -> set[int]:
+    """This thread's children, orphans it inherited among them (proc(5), Linux 3.5); empty where the kernel
+    does not tell."""
+    try:
+        with open("/proc/thread-self/children", "rb", buffering=0) as file:
+            return {int(word) for word in file.read(1 << 20).split()}
+    except (OSError, ValueError):
+        return set()
 
 
 def protect() -> None:

@@ -61,6 +61,7 @@ enum { PUMP_PASSED = 99 };
 
 static sigset_t original_mask, waited_set, control_set;
 static struct sigaction original_chld;
+static int prepared;
 static unsigned stops_until_control;
 
 static long request(long what, int pid, unsigned long address, unsigned long data)
@@ -72,16 +73,27 @@ static long request(long what, int pid, unsigned long address, unsigned long dat
 
 int sb_prepare(void)
 {
-    struct sigaction standard = { .sa_handler = SIG_DFL };
+    static const int controls[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    struct sigaction old, standard = { .sa_handler = SIG_DFL };
+    sigset_t blocked;
 
+    if (prepared)
+        return 0;
+    if (sigprocmask(SIG_BLOCK, NULL, &original_mask) < 0)
+        return -errno;
     sigemptyset(&control_set);
-    sigaddset(&control_set, SIGINT);
-    sigaddset(&control_set, SIGTERM);
-    sigaddset(&control_set, SIGHUP);
-    sigaddset(&control_set, SIGQUIT);
+    /* What our caller ignores (nohup) or blocks is not meant for us. A blocked signal would be queued even
+     * where it is ignored. */
+    for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
+        if (sigaction(controls[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN &&
+            !sigismember(&original_mask, controls[i]))
+            sigaddset(&control_set, controls[i]);
     waited_set = control_set;
     sigaddset(&waited_set, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &waited_set, &original_mask) < 0)
+    /* A guest that took the terminal's foreground must not stop us when we write a line to it. */
+    blocked = waited_set;
+    sigaddset(&blocked, SIGTTOU);
+    if (sigprocmask(SIG_BLOCK, &blocked, NULL) < 0)
         return -errno;
     /* An inherited SIG_IGN would let the kernel reap our children before we see how they ended. */
     if (sigaction(SIGCHLD, &standard, &original_chld) < 0)
@@ -89,21 +101,19 @@ int sb_prepare(void)
     /* Orphaned guests come to us, who reap them, and not to whatever runs as pid 1. */
     if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
         return -errno;
+    prepared = 1;
     return 0;
 }
 
-int sb_unprepare(void)
+/* Whether a control signal waits to be taken. */
+int sb_control_pending(void)
 {
-    struct timespec now = { 0, 0 };
-    sigset_t chld;
+    sigset_t pending;
 
-    sigemptyset(&chld);
-    sigaddset(&chld, SIGCHLD);
-    while (sigtimedwait(&chld, NULL, &now) > 0)
-        ;
-    if (sigaction(SIGCHLD, &original_chld, NULL) < 0)
+    if (sigpending(&pending) < 0)
         return -errno;
-    return sigprocmask(SIG_SETMASK, &original_mask, NULL) < 0 ? -errno : 0;
+    return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP) ||
+           sigismember(&pending, SIGQUIT);
 }
 
 /* An undumpable process cannot be traced, nor its /proc entries opened, by an ordinary user's guest. */

@@ -52,7 +52,7 @@ typedef struct {
 } sb_failure;
 
 int sb_prepare(void);
-int sb_unprepare(void);
+int sb_control_pending(void);
 int sb_protect(void);
 int sb_launch(const sb_spec *spec, sb_failure *failure, sb_event *event);
 const char *sb_step_name(int step);

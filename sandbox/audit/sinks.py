@@ -6,6 +6,7 @@ A sink takes either finished JSON lines or records as mappings; `AuditLog` makes
 from __future__ import annotations
 
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
@@ -15,18 +16,29 @@ from sandbox.errors import AuditError
 STDERR = 2
 
 
-def write_all(fd: int, data: bytes) -> None:
+_PIECE = 4096  # what a pipe that poll(2) calls writable takes without blocking (pipe(7), PIPE_BUF)
+_LOOK_MS = 100
+
+Stall = Callable[[], None]
+"""Called ten times a second while a reader keeps a sink waiting; it may raise AuditError to give up."""
+
+
+def write_all(fd: int, data: bytes, stalled: Stall | None = None) -> None:
     """Write `data` to `fd`, whole, in one write(2) where the kernel takes it so.
 
-    A descriptor that somebody made non-blocking (it may be shared with the guest) is waited for. Raises
-    AuditError where the kernel refuses, with the errno's text.
+    With `stalled`, no write blocks for long: the descriptor is waited for, piece by piece. Without, only one
+    that somebody made non-blocking is. Raises AuditError where the kernel refuses, with the errno's text.
     """
     done = 0
     while done < len(data):
         try:
-            count = os.write(fd, data[done:] if done else data)
+            if stalled is not None:
+                _wait_writable(fd, stalled)
+                count = os.write(fd, data[done : done + _PIECE])
+            else:
+                count = os.write(fd, data[done:] if done else data)
         except BlockingIOError:
-            _wait_writable(fd)
+            _wait_writable(fd, stalled)
             continue
         except OSError as error:
             raise AuditError(f"the audit log cannot be written: {error.strerror}") from error
@@ -35,12 +47,14 @@ def write_all(fd: int, data: bytes) -> None:
         done += count
 
 
-def _wait_writable(fd: int) -> None:
+def _wait_writable(fd: int, stalled: Stall | None) -> None:
     import select
 
     waiter = select.poll()
     waiter.register(fd, select.POLLOUT)
-    waiter.poll()
+    while not waiter.poll(None if stalled is None else _LOOK_MS):
+        if stalled is not None:
+            stalled()
 
 
 class _Closing(ABC):
@@ -49,6 +63,9 @@ class _Closing(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back what the sink owns. Closing twice is harmless. Raises AuditError."""
+
+    def on_stall(self, stalled: Stall) -> None:  # noqa: B027  (a sink in memory never waits)
+        """Call `stalled` while a reader keeps this sink waiting."""
 
 
 class LineSink(_Closing):
@@ -74,6 +91,12 @@ class _Descriptor(_Closing):
     def __init__(self, fd: int, *, owned: bool) -> None:
         self._fd = fd
         self._owned = owned
+        self._stalled: Stall | None = None
+
+    def on_stall(self, stalled: Stall) -> None:
+        """As `Sink.on_stall`; an ordinary file keeps nobody waiting."""
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+            self._stalled = stalled
 
     def close(self) -> None:
         if not self._owned:
@@ -93,7 +116,7 @@ class JsonLines(_Descriptor, LineSink):
         super().__init__(fd, owned=owned)
 
     def write_line(self, line: bytes) -> None:
-        write_all(self._fd, line)
+        write_all(self._fd, line, self._stalled)
 
 
 class Text(_Descriptor, RecordSink):
@@ -107,7 +130,7 @@ class Text(_Descriptor, RecordSink):
 
     def write_record(self, record: dict[str, Any]) -> None:
         text = "".join(f"{line}\n" for line in self._lines(record))
-        write_all(self._fd, text.encode("utf-8", "backslashreplace"))
+        write_all(self._fd, text.encode("utf-8", "backslashreplace"), self._stalled)
 
 
 class Memory(RecordSink):

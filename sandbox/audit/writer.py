@@ -57,6 +57,11 @@ class AuditLog:
         self._seq += 1
         self.failed = False
 
+    def on_stall(self, stalled: Callable[[], None]) -> None:
+        """Call `stalled` while a reader keeps a sink waiting; it may raise AuditError to give up."""
+        for sink in (*self._line_sinks, *self._record_sinks):
+            sink.on_stall(stalled)
+
     def end(self, outcome: Outcome, calls: Mapping[str, Mapping[str, int]]) -> None:
         """Write the `end` record: the outcome's own fields, then `calls` as {call: {verdict: count}}."""
         if self.active:

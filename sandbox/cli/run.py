@@ -166,7 +166,9 @@ def _run(arguments: list[str]) -> int:
         _command(options.command), policy, options.cwd, tuple(options.env), waivers, missing,
         options.audit_level, options.user,
     )  # fmt: skip
-    sinks = [open_sink(options.audit)] if options.audit else []
+    if options.audit == "-" and 2 in missing:
+        raise UsageError("--audit -: standard error is closed")
+    sinks = [] if options.audit is None else [open_sink(options.audit)]
     outcome_fd = _open_outcome(options.outcome)
     result = supervise(request, AuditLog(sinks), os.environ)
     _report(options, result)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
 from sandbox.policy.model import Files
+from sandbox.policy.sections import PATH_NAMES
 from sandbox.rules.files import Right
 
 # linux/landlock.h
@@ -115,6 +116,18 @@ def expand(paths: Iterable[str], names: Mapping[str, str]) -> list[str]:
                 continue
             path = names[name] + rest
         result.append(path)
+    return result
+
+
+def expanded(values: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
+    """An environment with `${name}` replaced in values that start with it; without a value here, left out."""
+    result = {}
+    for variable, value in values.items():
+        if value.startswith(tuple(f"${{{name}}}" for name in PATH_NAMES)):
+            for place in expand((value,), names):
+                result[variable] = place
+        else:
+            result[variable] = value
     return result
 
 

@@ -126,6 +126,10 @@ def start(spec: calls.Spec) -> calls.RawEvent:
     try:
         event = calls.launch(spec)
     except calls.LaunchError as error:
+        if signo := error.status & 0x7F:
+            died = SetupError(f"the guest died of signal {signo} before it began")
+            died.exit_code = 128 + signo
+            raise died from None
         raise SetupError(f"cannot start the guest: {error.step}: {error.strerror}{_remedy(error)}") from None
     if event.error:
         calls.kill(event.pid, 9)

@@ -1,20 +1,26 @@
-"""Signals to others: a guest reaches guests only, never the supervisor or anybody else's process."""
+"""Signals to others: a guest reaches guests only, never the supervisor or anybody else's process.
+
+A signal to a group that holds others too (the guest's first one is its caller's), or to everybody, goes to
+the guests among them: the supervisor sends it, process by process.
+"""
 
 from __future__ import annotations
 
 import errno
 
-from sandbox.outcome import Allow, Refuse, Verdict
+from sandbox.outcome import Allow, Refuse, Return, Verdict
 from sandbox.policy.model import Policy
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
 
-CALLS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open")
+CALLS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open", "pidfd_send_signal")
 
 _KILL = table.NUMBERS["kill"]
 _WITH_THREAD = {table.NUMBERS["tgkill"], table.NUMBERS["rt_tgsigqueueinfo"]}
+_PIDFD_SEND = table.NUMBERS["pidfd_send_signal"]
 _OUTSIDE = "signals-outside"
+_LAST_SIGNAL = 64
 
 
 def _signed(value: int) -> int:
@@ -23,10 +29,13 @@ def _signed(value: int) -> int:
 
 
 def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdict:
-    """Refuse a target outside the run: ESRCH for one task, as if it did not exist; EPERM for a group."""
+    """Allow a target within the run, as kill(2) finds it; ESRCH for any other, as if it did not exist."""
+    if call.nr == _PIDFD_SEND:
+        # /proc/PID, opened, serves as a pidfd of anybody's process (pidfd_send_signal(2)).
+        return Refuse(errno.ENOSYS, _OUTSIDE)
     target = _signed(call.args[0])
     if call.nr == _KILL and target <= 0:
-        return _judge_group(target, view, allowed)
+        return _judge_group(target, _signed(call.args[1]), view, allowed)
     targets = (target, _signed(call.args[1])) if call.nr in _WITH_THREAD else (target,)
     # The kernel answers EINVAL for these without looking for anybody.
     if any(pid <= 0 for pid in targets):
@@ -34,8 +43,13 @@ def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdic
     return allowed if all(view.is_guest(pid) for pid in targets) else Refuse(errno.ESRCH, _OUTSIDE)
 
 
-def _judge_group(target: int, view: GuestView, allowed: Allow) -> Verdict:
-    if target == -1:
-        return Refuse(errno.EPERM, _OUTSIDE)
+def _judge_group(target: int, signo: int, view: GuestView, allowed: Allow) -> Verdict:
     group = view.own_group() if target == 0 else -target
-    return allowed if view.is_guest_group(group) else Refuse(errno.EPERM, _OUTSIDE)
+    if target != -1 and view.is_guest_group(group):
+        return allowed
+    members = view.guests() - {view.pid} if target == -1 else view.guests_in_group(group)
+    if not 0 <= signo <= _LAST_SIGNAL:
+        return Refuse(errno.EINVAL, allowed.rule)
+    if not members:
+        return Refuse(errno.ESRCH, _OUTSIDE)
+    return Return(0, _OUTSIDE, signals=tuple((pid, signo) for pid in sorted(members)))

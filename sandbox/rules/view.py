@@ -20,7 +20,13 @@ class GuestView(Protocol):
         """Live tasks in the whole run."""
 
     def is_guest(self, pid: int) -> bool:
-        """True for a live process or thread of this run."""
+        """True for a process or thread of this run, also one that is gone and not waited for yet."""
+
+    def guests(self) -> set[int]:
+        """Ids of all live processes of this run."""
+
+    def guests_in_group(self, pgid: int) -> set[int]:
+        """Ids of the live processes of this run in that process group."""
 
     def is_guest_group(self, pgid: int) -> bool:
         """True for a process group that holds guests only."""
@@ -36,6 +42,9 @@ class GuestView(Protocol):
 
     def is_directory(self, fd: int) -> bool | None:
         """Whether an open descriptor of the guest is a directory; None where there is no such descriptor."""
+
+    def may_execute(self, path: bytes) -> bool:
+        """Whether the guest may execute the file it would find by this path (access(2), X_OK)."""
 
     def file_head(self, path: bytes, length: int) -> bytes | None:
         """The first bytes of a regular file as the guest would find it by this path; None if unreadable."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ def apply(stopped: Stopped, verdict: Verdict, call: Call) -> Next:
             return Answer(stopped.spend(), -number)
         case Return(value=value):
             seen = _store(stopped, verdict, value)
+            _send(verdict.signals)
             return Answer(stopped.spend(), seen)
         case Rewrite(args=changes):
             return rewrite(stopped, call, changes)
@@ -58,6 +60,13 @@ def _store(stopped: Stopped, verdict: Return, value: int) -> int:
     except OSError as error:
         return -(error.errno or errno.EFAULT)
     return value
+
+
+def _send(signals: tuple[tuple[int, int], ...]) -> None:
+    """To live tracees, so to nobody else."""
+    for pid, signo in signals:
+        with contextlib.suppress(ProcessLookupError):
+            calls.kill(pid, signo)
 
 
 def rewrite(stopped: Stopped, call: Call, changes: tuple[tuple[int, int], ...]) -> Next:

@@ -94,15 +94,21 @@ class Births:
         self._do(self._machine.execed(task.tid))
 
     def on_rename(self, former: int, leader: int) -> None:
-        """A thread's execve made it the leader."""
+        """A thread's execve made it the leader; what either was doing before is over."""
         self._do(self._machine.renamed(former, leader))
+        for tid in (former, leader):
+            self._forget(tid)
 
     def on_end(self, task: Task, stop: Exited | Killed) -> None:
         """A known task is gone."""
         self._children.pop(task.tid, None)
+        self._masks.pop(task.tid, None)
         self._do(self._machine.ended(task.tid, "exit" if isinstance(stop, Exited) else "killed"))
         self._parents.pop(task.tid, None)
-        self._masks.pop(task.tid, None)
+
+    def _forget(self, tid: int) -> None:
+        for known in (self._masks, self._groups, self._parents, self._children):
+            known.pop(tid, None)
 
     def on_unseen_end(self, stop: Exited | Killed) -> None:
         """A task that never stopped is gone."""

@@ -16,6 +16,8 @@ _EXECVE = table.NUMBERS["execve"]
 _EXECVEAT = table.NUMBERS["execveat"]
 EXEC_CALLS = frozenset({_EXECVE, _EXECVEAT})
 ARGUMENTS_SHOWN = 256
+SHOWN_OF_LONG = 1024
+ENAMETOOLONG = 36
 
 
 def reader(view: GuestView) -> Callable[[int], str | None]:
@@ -24,10 +26,18 @@ def reader(view: GuestView) -> Callable[[int], str | None]:
     def read(address: int) -> str | None:
         try:
             return decode.text(view.read_string(address))
-        except OSError:
-            return None
+        except OSError as error:
+            return _beginning(view, address) if error.errno == ENAMETOOLONG else None
 
     return read
+
+
+def _beginning(view: GuestView, address: int) -> str | None:
+    """The first part of a string that is too long to be shown whole, marked as such."""
+    try:
+        return decode.text(view.read(address, SHOWN_OF_LONG)) + "…"
+    except OSError:
+        return None
 
 
 def request(call: Call, view: GuestView) -> dict[str, Any]:
@@ -72,6 +82,17 @@ class Image(NamedTuple):
             return None
         finally:
             os.close(fd)
+
+
+def handles(tid: int, signo: int) -> bool:
+    """True where the task catches or ignores this signal (proc_pid_status(5), SigIgn and SigCgt)."""
+    try:
+        with open(f"/proc/{tid}/status", "rb", buffering=0) as file:
+            lines = file.read(8192).splitlines()
+    except OSError:
+        return False
+    masks = [int(line.split()[1], 16) for line in lines if line.startswith((b"SigIgn:", b"SigCgt:"))]
+    return any(mask >> (signo - 1) & 1 for mask in masks)
 
 
 def inspect(pid: int) -> Image:

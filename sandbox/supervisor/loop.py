@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sandbox import rules
 from sandbox._kernel import calls
 from sandbox.errors import InternalError, SandboxError
-from sandbox.outcome import Allow, Kill, Refuse, Verdict
+from sandbox.outcome import Allow, Kill, Refuse, Rewrite, Verdict
 from sandbox.policy.model import Policy
 from sandbox.rules import files
 from sandbox.rules.clone import TASK_LIMIT
@@ -24,12 +24,12 @@ from sandbox.supervisor.meter import Passed
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.shutdown import Shutdown
 from sandbox.supervisor.stops import Exited, ExitStop, Killed, NoneLeft, Stop, TraceeStop, classify
-from sandbox.supervisor.tracee import Stopped, Tasks
+from sandbox.supervisor.tracee import Stopped, Task, Tasks
 from sandbox.supervisor.view import StopView
 from sandbox.syscalls import table
-from sandbox.syscalls.call import Call
+from sandbox.syscalls.call import Call, on_vsyscall_page
 
-SIGKILL, SIGSYS = 9, 31
+SIGKILL, SIGSYS, ENOSYS = 9, 31, 38
 # Calls that do not come back to where they were made, or whose result a record of its own tells.
 _WITHOUT_RESULT = images.EXEC_CALLS | MAKES_TASKS | {table.NUMBERS["exit"], table.NUMBERS["exit_group"]}
 
@@ -45,12 +45,16 @@ class Supervisor:
         started_ns: int,
         watch_all: bool = False,
         paths: dict[files.Right, tuple[str, ...]] | None = None,
+        foreign: set[int] | None = None,
     ) -> None:
-        """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded."""
+        """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded; `foreign`:
+        children this process had before the run."""
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
-        self.shutdown = Shutdown(policy.limits, self.tasks, recorder, started_ns=started_ns)
+        self.shutdown = Shutdown(
+            policy.limits, self.tasks, recorder, started_ns=started_ns, foreign=foreign or set()
+        )
         self.meter = self.shutdown.meter
         self.endings = self.shutdown.endings
         self.births = Births(recorder, self.tasks, policy.process, trace_exits=self.meter.watches_cpu)
@@ -71,11 +75,11 @@ class Supervisor:
         Raises ExecFailedError, AuditError, InternalError; then, too, no guest is left.
         """
         try:
-            begin()
             self._identity = identity
             self.main = self.shutdown.main = first.pid
             self.shutdown.pump = pump
             self.tasks.add(first.pid, first.pid, os.getpid()).launching = True
+            begin()
             self._loop(classify(first))
             return self.endings.result()
         except BaseException as error:
@@ -86,7 +90,10 @@ class Supervisor:
 
     def _loop(self, stop: Stop) -> None:
         while not isinstance(stop, NoneLeft):
-            stop = classify(self._proceed(self._dispatch(stop)))
+            step = self._dispatch(stop)
+            if self.shutdown.is_over():
+                return
+            stop = classify(self._proceed(step))
 
     def _proceed(self, step: Next) -> calls.RawEvent:
         deadline = self.shutdown.clock.next_ns
@@ -159,6 +166,9 @@ class Supervisor:
             return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         view = StopView(stopped, self.tasks)
         verdict = rules.judge(self.policy, call, view)
+        if on_vsyscall_page(call):
+            return self._on_vsyscall(stopped, call, verdict, view)
+        self._flush_watched(stopped.task)
         if isinstance(verdict, Allow) and self._watch_all:
             verdict = verdict._replace(watch=True)
         if isinstance(verdict, Allow) and call.nr in self._path_calls:
@@ -171,6 +181,22 @@ class Supervisor:
         else:
             self.recorder.call(fields)
         return self._apply(stopped, call, verdict, view)
+
+    def _on_vsyscall(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:
+        """A call emulated by the kernel (arch/x86/entry/vsyscall) has no exit stop: its result cannot be
+        watched and its registers could not be put back, so it is not run with others."""
+        if isinstance(verdict, Rewrite):
+            verdict = Refuse(ENOSYS, verdict.rule)
+        if isinstance(verdict, Allow):
+            verdict = verdict._replace(watch=False)
+        self.recorder.call(self.recorder.judged(stopped.task, call, verdict, images.reader(view)))
+        return self._apply(stopped, call, verdict, view)
+
+    def _flush_watched(self, task: Task) -> None:
+        """Write the record of a watched call whose end will not be seen any more."""
+        if task.watching is not None:
+            fields, task.watching = task.watching, None
+            self.recorder.call(fields)
 
     def _note_paths(self, stopped: Stopped, call: Call, verdict: Allow, view: StopView) -> None:
         """Remember which path `[files]` does not cover, should the kernel refuse the call."""
@@ -216,7 +242,7 @@ class Supervisor:
     def on_signal(self, stopped: Stopped, signo: int, sender: int | None) -> Next:
         """A signal is about to be delivered: pass it on."""
         self.recorder.signal(stopped.task, signo, sender)
-        if signo == SIGSYS:
+        if signo == SIGSYS and not images.handles(stopped.task.tid, signo):
             self.endings.sigsys_delivered(stopped.task.tgid)
         return Resume(stopped.spend(), calls.PTRACE_CONT, signo)
 
@@ -272,8 +298,7 @@ class Supervisor:
         if task is None:
             self.births.on_unseen_end(stop)
             return Rest()
-        if task.watching is not None:
-            self.recorder.call(task.watching)
+        self._flush_watched(task)
         if task.tid == task.tgid:
             self.endings.process_ended(task.tgid, stop)
         self.recorder.exit(task, stop)

@@ -22,7 +22,10 @@ SIGKILL = 9
 class Shutdown:
     """Decides when a run is over and makes it so. `closing` is True once everything was killed."""
 
-    def __init__(self, limits: Limits, tasks: Tasks, recorder: Recorder, *, started_ns: int) -> None:
+    def __init__(
+        self, limits: Limits, tasks: Tasks, recorder: Recorder, *, started_ns: int, foreign: set[int]
+    ) -> None:
+        """`foreign`: children this process had before the run."""
         self._limits = limits
         self._tasks = tasks
         self._recorder = recorder
@@ -34,6 +37,7 @@ class Shutdown:
         self.clock.update(self.meter.due_ns)
         self.main = 0
         self.pump = 0
+        self._foreign = foreign
         self.closing = False
 
     def on_deadline(self, sharing: set[int]) -> None:
@@ -98,10 +102,24 @@ class Shutdown:
             self.send(group, SIGKILL)
         self.check_drained()
 
+    def is_over(self) -> bool:
+        """Everything was killed and nothing of the run is left: no task, no pump, no orphan not seen yet.
+
+        wait(2) alone cannot tell: it counts children that were ours before the run, too.
+        """
+        if not self.closing or len(self._tasks) or self.pump or not self._foreign:
+            return False
+        return calls.children() <= self._foreign
+
     def check_drained(self) -> None:
         """With no guest left, output that is still on its way may take its time."""
         if self.closing and not len(self._tasks):
             self.clock.stop_drain()
+
+    def _gone(self, pid: int) -> None:
+        self._tasks.remove(pid)
+        if pid == self.pump:
+            self.pump = 0
 
     def send(self, pid: int, signo: int) -> None:
         """Signal a process that was not reaped, so its id cannot have been given to another."""
@@ -113,8 +131,10 @@ class Shutdown:
         self.close()
         deadline = time.monotonic_ns() + DRAIN_NS
         with contextlib.suppress(OSError):
-            while (raw := calls.wait(deadline)).kind in (calls.STATUS, calls.SIGNAL):
+            while not self.is_over() and (raw := calls.wait(deadline)).kind in (calls.STATUS, calls.SIGNAL):
                 if raw.kind == calls.STATUS and raw.status & 0xFF == 0x7F:
                     self.send(raw.pid, SIGKILL)
                     with contextlib.suppress(ProcessLookupError):
                         calls.resume(raw.pid)  # an exit stop ends by nothing else
+                elif raw.kind == calls.STATUS:
+                    self._gone(raw.pid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from sandbox._kernel import calls
@@ -105,6 +106,7 @@ class Tasks:
     def __init__(self) -> None:
         self._tasks: dict[int, Task] = {}
         self.made = 0
+        self.ended: deque[int] = deque(maxlen=1024)
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -121,7 +123,9 @@ class Tasks:
         return self._tasks.get(tid)
 
     def remove(self, tid: int) -> Task | None:
-        """The task is gone; returns it."""
+        """The task is gone; returns it. `ended` keeps the last processes' ids."""
+        if tid in self._tasks and self._tasks[tid].tgid == tid:
+            self.ended.append(tid)
         return self._tasks.pop(tid, None)
 
     def rename(self, former: int, leader: int) -> Task:

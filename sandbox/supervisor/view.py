@@ -27,11 +27,26 @@ class StopView:
         return len(self._tasks)
 
     def is_guest(self, pid: int) -> bool:
-        return self._tasks.get(pid) is not None
+        return self._tasks.get(pid) is not None or self._is_zombie(pid)
+
+    def _is_zombie(self, pid: int) -> bool:
+        """Whether a guest of this id is gone but not waited for by its parent, which is a guest or we."""
+        if pid not in self._tasks.ended:
+            return False
+        state, parent = process_state(pid)
+        return state == "Z" and (parent == os.getpid() or self._tasks.get(parent) is not None)
+
+    def guests(self) -> set[int]:
+        return self._tasks.groups()
+
+    def guests_in_group(self, pgid: int) -> set[int]:
+        return {pid for pid in self._tasks.groups() if _group_of(pid) == pgid}
 
     def is_guest_group(self, pgid: int) -> bool:
-        # A group named after a guest was made by guests, and only members of one session can join it.
-        return pgid in self._tasks.groups() and pgid != os.getpgrp()
+        # A group is named after the process that made it, and its number is not used again while it has a
+        # member. So one that a guest made, and that a guest is in, holds guests: others cannot join it.
+        made_here = pgid in self._tasks.groups() or pgid in self._tasks.ended
+        return made_here and pgid != os.getpgrp() and bool(self.guests_in_group(pgid))
 
     def own_group(self) -> int:
         return os.getpgid(self.pid)
@@ -49,6 +64,9 @@ class StopView:
             return stat.S_ISDIR(os.stat(f"/proc/{self._stopped.tid}/fd/{fd}").st_mode)
         except OSError:
             return None
+
+    def may_execute(self, path: bytes) -> bool:
+        return os.access(self._as_seen_here(path), os.X_OK, effective_ids=True)
 
     def file_head(self, path: bytes, length: int) -> bytes | None:
         return regular_file_head(self._as_seen_here(path), length)
@@ -71,6 +89,23 @@ class StopView:
             if path.startswith(own):
                 return me + b"/" + path[len(own) :]
         return path if path.startswith(b"/") else me + b"/cwd/" + path
+
+
+def process_state(pid: int) -> tuple[str, int]:
+    """State letter and parent of a process (proc_pid_stat(5)); ("", 0) where there is none."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            fields = file.read(4096).rpartition(b")")[2].split()
+        return fields[0].decode(), int(fields[1])
+    except (OSError, ValueError, IndexError):
+        return "", 0
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def regular_file_head(path: bytes | str, length: int) -> bytes | None:

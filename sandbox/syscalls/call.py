@@ -9,6 +9,9 @@ X32_BIT = 0x40000000
 MASK64 = 0xFFFF_FFFF_FFFF_FFFF
 
 
+_VSYSCALL_PAGE = 0xFFFF_FFFF_FF60_0000
+
+
 class Call(NamedTuple):
     """One system call: `nr` as the kernel reads it (32 bits, unsigned), six raw unsigned 64-bit `args`.
 
@@ -19,3 +22,8 @@ class Call(NamedTuple):
     args: tuple[int, int, int, int, int, int] = (0, 0, 0, 0, 0, 0)
     arch: int = AUDIT_ARCH_X86_64
     ip: int = 0
+
+
+def on_vsyscall_page(call: Call) -> bool:
+    """True for a call made through the legacy vsyscall page, which the kernel emulates."""
+    return call.ip & ~0xFFF == _VSYSCALL_PAGE

@@ -31,6 +31,7 @@ class View(NamedTuple):
     vector: int = 2
     group: int = OTHER_GROUP
     pid: int = SELF
+    unreadable: tuple[bytes, ...] = ()
 
     def is_guest(self, pid: int) -> bool:
         return pid in (SELF, SIBLING)
@@ -40,6 +41,15 @@ class View(NamedTuple):
 
     def own_group(self) -> int:
         return self.group
+
+    def guests(self) -> set[int]:
+        return {SELF, SIBLING}
+
+    def guests_in_group(self, pgid: int) -> set[int]:
+        return {SELF, SIBLING} if pgid == self.group else set()
+
+    def may_execute(self, path: bytes) -> bool:
+        return path in self.unreadable
 
     def read(self, address: int, length: int) -> bytes:
         if not 0x3000 <= address < 0x10000:
@@ -110,11 +120,16 @@ def test_clone(process: Process, made: Call, verdict: Verdict) -> None:
         (call("kill", SIBLING, 9), ALLOWED),
         (call("kill", STRANGER, 9), Refuse(errno.ESRCH, "signals-outside")),
         (call("kill", 1, 0), Refuse(errno.ESRCH, "signals-outside")),
-        (call("kill", -1, 9), Refuse(errno.EPERM, "signals-outside")),
-        (call("kill", 0xFFFF_FFFF, 9), Refuse(errno.EPERM, "signals-outside")),
-        (call("kill", 0, 9), Refuse(errno.EPERM, "signals-outside")),
+        (call("kill", -1, 9), Return(0, "signals-outside", signals=((SIBLING, 9),))),
+        (call("kill", 0xFFFF_FFFF, 9), Return(0, "signals-outside", signals=((SIBLING, 9),))),
+        (call("kill", 0, 9), Return(0, "signals-outside", signals=((SELF, 9), (SIBLING, 9)))),
+        (call("kill", -OTHER_GROUP, 0), Return(0, "signals-outside", signals=((SELF, 0), (SIBLING, 0)))),
+        (call("kill", 0, 65), Refuse(errno.EINVAL, "calls.allow")),
+        (call("kill", 0, -1), Refuse(errno.EINVAL, "calls.allow")),
+        (call("kill", -77, 9), Refuse(errno.ESRCH, "signals-outside")),
+        (call("pidfd_send_signal", 3, 9), Refuse(errno.ENOSYS, "signals-outside")),
         (call("kill", -OUR_GROUP, 9), ALLOWED),
-        (call("kill", -OTHER_GROUP, 9), Refuse(errno.EPERM, "signals-outside")),
+        (call("kill", -OTHER_GROUP, 9), Return(0, "signals-outside", signals=((SELF, 9), (SIBLING, 9)))),
         (call("kill", STRANGER | 7 << 32, 9), Refuse(errno.ESRCH, "signals-outside")),
         (call("kill", SELF | 7 << 32, 9), ALLOWED),
         (call("tkill", SIBLING, 9), ALLOWED),
@@ -154,6 +169,11 @@ def test_execve(head: bytes | None, verdict: Verdict) -> None:
     files = {} if head is None else {b"/bin/program": head}
     found = rules.judge(policy(), call("execve", 0x1000, 0x3000, 0), View(files=files))
     assert (type(found), found) == (type(verdict), verdict)
+
+
+def test_a_file_that_may_be_executed_but_not_read() -> None:
+    view = View(unreadable=(b"/bin/program",))
+    assert rules.judge(policy(), call("execve", 0x1000), view) == Refuse(errno.EACCES, "exec-unreadable")
 
 
 def test_execve_of_an_unreadable_path_is_efault() -> None:
