@@ -48,6 +48,13 @@ VERBS = {
     "policy": Verb(
         "read, check, explain and exchange policies",
         {
+            "list": "sandbox.cli.policy_list",
+            "show": "sandbox.cli.policy_show",
+            "check": "sandbox.cli.policy_check",
+            "explain": "sandbox.cli.policy_explain",
+            "diff": "sandbox.cli.policy_diff",
+            "bpf": "sandbox.cli.policy_bpf",
+            "schema": "sandbox.cli.policy_schema",
             "import-oci": "sandbox.cli.policy_import_oci",
             "export-oci": "sandbox.cli.policy_export_oci",
         },

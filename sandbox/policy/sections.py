@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sandbox.policy.model import Environment, Files, Limits, Process, Waiver
+from sandbox.policy.model import Environment, Limits, Process, Waiver
 from sandbox.policy.rule_tables import NAMES, is_name
 from sandbox.policy.source import Table, is_text
 from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size, quote
