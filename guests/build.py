@@ -1,4 +1,5 @@
-"""Build the guest programs: `python guests/build.py [-v] [NAME...]`.
+"""Build the guest programs: `python guests/build.py [-v] [NAME...]`, NAME being `spawn`, `attacks/int80`
+or `attacks` for all of those.
 
 Each `guests/NAME.c` says in its first comment what it is built as: `build: musl glibc raw`, and which other
 sources go with it: `with: lib/trampoline.S`. The result is `guests/build/FLAVOUR/NAME`; only what is older
@@ -8,6 +9,11 @@ than its sources, the shared headers or this file is built again. Nothing outsid
 - glibc: dynamic, by the system's C compiler (`$CC`, or cc).
 - raw: static, without a C library, by the same; `lib/start.S` is the entry point.
 
+Attacks, `guests/attacks/NAME.c`, are built as one flavour to `guests/build/attacks/NAME`, always with
+`lib/trampoline.S`. Their first comment also says which classes they try, `class: 1 2`, how they are expected
+to fail, `contained: errno` (or killed, or limit), and where their run needs more, `options: --cpu 1`. That
+goes to `guests/build/attacks/index.json`, which the harness reads.
+
 Exit status: 0, 1 (a program did not compile; the compiler's message is on standard error), 2 (wrong use).
 """
 
@@ -15,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import re
 import shlex
@@ -32,6 +39,8 @@ COMMON = ["-O1", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-std=gnu11", "-fno-stack-
 ZIG = ["-target", "x86_64-linux-musl", "-static", "-s", "-fno-sanitize=undefined"]
 RAW = ["-static", "-nostdlib", "-ffreestanding", "-fno-pie", "-no-pie", "-fcf-protection=none"]
 FLAVOURS = ("musl", "glibc", "raw")
+ATTACKS = HERE / "attacks"
+CONTAINED = ("errno", "killed", "limit")
 
 
 class BuildError(Exception):
@@ -44,10 +53,11 @@ class Target(NamedTuple):
     name: str
     flavour: str
     sources: tuple[Path, ...]
+    place: str
 
     @property
     def output(self) -> Path:
-        return HERE / "build" / self.flavour / self.name
+        return HERE / "build" / self.place / self.name
 
     def is_current(self, shared: float) -> bool:
         """True where the output is no older than its sources and than `shared`, an mtime in seconds."""
@@ -64,31 +74,75 @@ def declared(comment: str, key: str) -> list[str]:
     return found[1].replace("*/", " ").split() if found else []
 
 
+def comment_of(source: Path) -> str:
+    return source.read_text(encoding="utf-8").partition("*/")[0]
+
+
+def flavours_of(source: Path) -> list[str]:
+    """What the first comment asks for. Raises BuildError where it asks for none, or for two of an attack."""
+    flavours = declared(comment_of(source), "build")
+    attack = source.parent == ATTACKS
+    if not flavours or set(flavours) - set(FLAVOURS) or (attack and len(flavours) > 1):
+        wanted = "build: FLAVOUR" if attack else "build: FLAVOUR..."
+        raise BuildError(
+            f"{source.name}: the first comment needs a line '{wanted}' (any of {', '.join(FLAVOURS)})"
+        )
+    return flavours
+
+
 def targets_of(source: Path) -> list[Target]:
     """Every flavour that a program's first comment asks for. Raises BuildError where it asks for none."""
-    comment = source.read_text(encoding="utf-8").partition("*/")[0]
-    flavours = declared(comment, "build")
-    unknown = [word for word in flavours if word not in FLAVOURS]
-    if not flavours or unknown:
-        allowed = ", ".join(FLAVOURS)
-        raise BuildError(
-            f"{source.name}: the first comment needs a line 'build: FLAVOUR...' (any of {allowed})"
-        )
-    sources = (source, *(HERE / extra for extra in declared(comment, "with")))
+    attack = source.parent == ATTACKS
+    extra = declared(comment_of(source), "with") + (["lib/trampoline.S"] if attack else [])
+    sources = (source, *(HERE / name for name in dict.fromkeys(extra)))
+    start = HERE / "lib" / "start.S"
     return [
-        Target(source.stem, flavour, (*sources, HERE / "lib" / "start.S") if flavour == "raw" else sources)
-        for flavour in flavours
+        Target(
+            source.stem,
+            flavour,
+            (*sources, start) if flavour == "raw" else sources,
+            "attacks" if attack else flavour,
+        )
+        for flavour in flavours_of(source)
     ]
+
+
+def index_entry(source: Path) -> dict[str, object]:
+    """What the harness needs to know of an attack. Raises BuildError where its first comment lacks it."""
+    comment = comment_of(source)
+    classes = declared(comment, "class")
+    expected = declared(comment, "contained")
+    if not classes or not all(word.isdigit() for word in classes):
+        raise BuildError(f"{source.name}: the first comment needs a line 'class: NUMBER...'")
+    if not expected or set(expected) - set(CONTAINED):
+        allowed = ", ".join(CONTAINED)
+        raise BuildError(f"{source.name}: the first comment needs a line 'contained: HOW' (any of {allowed})")
+    options = declared(comment, "options")
+    return {"classes": [int(word) for word in classes], "contained": expected, "options": options}
+
+
+def index_text() -> str:
+    """The facts about all attacks, as the harness reads them. Raises BuildError."""
+    index = {source.stem: index_entry(source) for source in sorted(ATTACKS.glob("*.c"))}
+    return json.dumps(index, indent=1) + "\n"
+
+
+def replace_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
 
 
 def select(names: Iterable[str]) -> list[Target]:
     """The targets of the named programs, of all where none is named. Raises BuildError."""
     programs = {source.stem: source for source in sorted(HERE.glob("*.c"))}
-    wanted = list(names) or list(programs)
-    unknown = sorted(set(wanted) - set(programs))
+    attacks = {f"attacks/{source.stem}": source for source in sorted(ATTACKS.glob("*.c"))}
+    known = {**programs, **attacks}
+    wanted = [name for given in names for name in (attacks if given == "attacks" else [given])] or list(known)
+    unknown = sorted(set(wanted) - set(known))
     if unknown:
-        raise BuildError(f"no such guest: {', '.join(unknown)} (there are: {', '.join(programs)})")
-    return [target for name in wanted for target in targets_of(programs[name])]
+        raise BuildError(f"no such guest: {', '.join(unknown)} (there are: {', '.join(known)}, attacks)")
+    return [target for name in wanted for target in targets_of(known[name])]
 
 
 def command(target: Target, output: Path) -> list[str]:
@@ -131,7 +185,12 @@ def compile_one(target: Target) -> str:
 def build(targets: Iterable[Target], *, verbose: bool = False) -> list[str]:
     """Build what is not current, `JOBS` at a time; returns one message for each target that failed."""
     shared = max(path.stat().st_mtime for path in [Path(__file__), *HERE.glob("lib/*.h")])
-    stale = [target for target in targets if not target.is_current(shared)]
+    for_attacks = max([shared, *(path.stat().st_mtime for path in ATTACKS.glob("lib/*.h"))])
+    stale = [
+        target
+        for target in targets
+        if not target.is_current(for_attacks if target.place == "attacks" else shared)
+    ]
 
     def attempt(target: Target) -> str | None:
         try:
@@ -156,13 +215,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         targets = select(options.names)
+        index = index_text()
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 2
-    (HERE / "build").mkdir(exist_ok=True)
+    (HERE / "build" / "attacks").mkdir(parents=True, exist_ok=True)
     with (HERE / "build" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         failures = build(targets, verbose=options.verbose)
+        replace_text(HERE / "build" / "attacks" / "index.json", index)
     for failure in failures:
         print(f"build.py: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -1,0 +1,173 @@
+"""Running one attack: natively, or under a policy by the command line, as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
+
+from sandbox.attack.ground import Ground
+from sandbox.attack.programs import Program
+from sandbox.attack.verdict import Native, Run, Verdict, of_native, of_run
+from sandbox.attack.victim import Victim
+from sandbox.audit.verifier import verify
+from sandbox.errors import AuditError, SetupError
+from sandbox.policy.load import load
+
+WALL = 10.0
+"""Seconds an attack may take in the sandbox; a policy's own limit may be tighter."""
+_NATIVE_WALL = 30.0
+_PATIENCE = 30.0  # seconds on top of the wall limit until the supervisor itself is taken to hang
+_SHOWN = 1 << 16  # bytes of a program's output that are looked at
+_MARK = "ATTACK_RUN"
+_COMMAND = "import sys; sys.path[:0] = [{root!r}]; from sandbox.cli.run import main; sys.exit(main())"
+
+
+def natively(program: Program) -> Native:
+    """Run an attack without the sandbox, against a victim of its own. Raises SetupError."""
+    token = secrets.token_hex(8)
+    with _prepared(program), Ground(token) as ground, Victim(ground.outside, token) as victim:
+        environment = _environment(ground, victim, token)
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            status = _ended(
+                [_copied(program, ground), "native"], _NATIVE_WALL, out, err,
+                cwd=ground.work, env={**os.environ, **environment},
+            )  # fmt: skip
+            end_survivors(token)
+            return of_native(status, _text(out), _text(err))
+
+
+def under(program: Program, policy: str) -> Verdict:
+    """Run an attack under a policy. Raises PolicyError where there is none of that name, SetupError."""
+    wall = min(load(policy).limits.wall or WALL, WALL)
+    token = secrets.token_hex(8)
+    with _prepared(program), Ground(token) as ground, Victim(ground.outside, token) as victim:
+        ground.remember()
+        run = _supervised(program, policy, wall, ground, _environment(ground, victim, token))
+        evidence = [
+            *ground.damage(),
+            *victim.damage(),
+            *(f"process {pid} of the run was left behind" for pid in end_survivors(token)),
+            *_supervisor_damage(run, ground),
+        ]
+        if ground.leaked_into(run.output.encode(errors="surrogateescape")):
+            evidence.append("the secret was read")
+        return of_run(run, program.contained, evidence)
+
+
+@contextmanager
+def _prepared(program: Program) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SetupError(f"{program.name}: cannot run the attack: {error}") from error
+
+
+def _environment(ground: Ground, victim: Victim, token: str) -> dict[str, str]:
+    return {**ground.environment(), **victim.environment(), **mark(token)}
+
+
+def mark(token: str) -> dict[str, str]:
+    """The variable that every process of a run has; not the token itself, which stands for the secret."""
+    return {_MARK: token[::-1]}
+
+
+def _copied(program: Program, ground: Ground) -> str:
+    """The program where every user may run it, and where no harm done to it lasts."""
+    return shutil.copy(program.path, os.path.join(ground.base, program.name))
+
+
+def _supervised(
+    program: Program, policy: str, wall: float, ground: Ground, environment: Mapping[str, str]
+) -> Run:
+    outcome = os.path.join(ground.base, "outcome.json")
+    words = [
+        *_command(), "-q", "-p", policy, "--cwd", ground.work, "--timeout", f"{wall:g}",
+        "--outcome", outcome, "--audit", _log(ground), *program.options,
+    ]  # fmt: skip
+    for name, value in environment.items():
+        words += ["--env", f"{name}={value}"]
+    words += ["--", _copied(program, ground)]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        status = _ended(words, wall + _PATIENCE, out, err, cwd=ground.work, env=dict(os.environ))
+        return Run(124 if status is None else status, _text(out), _text(err), _outcome(outcome))
+
+
+def _command() -> list[str]:
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return [sys.executable, "-I", "-c", _COMMAND.format(root=root)]
+
+
+def _log(ground: Ground) -> str:
+    return os.path.join(ground.base, "audit.jsonl")
+
+
+def _outcome(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            outcome: dict[str, Any] = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return outcome
+
+
+def _supervisor_damage(run: Run, ground: Ground) -> list[str]:
+    if run.status < 0:
+        return [f"the supervisor was killed by {signal.Signals(-run.status).name}"]
+    if run.outcome.get("status") in (None, "setup-error", "internal-error"):
+        return []
+    try:
+        report = verify(_log(ground))
+    except AuditError as error:
+        return [f"the audit log cannot be read: {error}"]
+    return [] if report.state == "complete" else [f"the audit log is {report.state}: {report.reason}"]
+
+
+def _ended(
+    words: Sequence[str], seconds: float, out: IO[bytes], err: IO[bytes], *, cwd: str, env: Mapping[str, str]
+) -> int | None:
+    """The exit status, negative for a signal; None where it had to be ended."""
+    process = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        process.kill()
+        process.wait()
+
+
+def end_survivors(token: str) -> list[int]:
+    """Kill every process that has this run's mark in its environment; their pids."""
+    [(name, value)] = mark(token).items()
+    entry = f"{name}={value}".encode()
+    survivors = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and entry in _environ(pid)]
+    for pid in survivors:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+    return survivors
+
+
+def _environ(pid: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as stream:
+            return stream.read(1 << 20)
+    except OSError:
+        return b""
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read(_SHOWN).decode(errors="backslashreplace")

@@ -1,0 +1,146 @@
+"""Every attack program: real without the sandbox, where this machine can show it, and contained in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sandbox.attack import execute, programs
+from sandbox.attack.ground import Ground
+from sandbox.attack.programs import Program
+from sandbox.attack.verdict import Native
+from sandbox.attack.victim import Victim
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = sorted(source.stem for source in (ROOT / "guests" / "attacks").glob("*.c"))
+POLICIES = ("default", "ostoo", "compute", "workspace")
+
+
+@cache
+def program(name: str) -> Program:
+    [found] = programs.select(programs.find(), [name])
+    return found
+
+
+@cache
+def natively(name: str) -> Native:
+    return execute.natively(program(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_attack_is_real(name: str) -> None:
+    native = natively(name)
+    assert native.state in ("works", "cannot"), native.detail
+    assert native.detail != "no reason given"
+
+
+def test_most_attacks_can_be_shown() -> None:
+    shown = [name for name in NAMES if natively(name).state == "works"]
+    assert len(shown) >= 0.7 * len(NAMES)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", NAMES)
+def test_contained(name: str, policy: str) -> None:
+    verdict = execute.under(program(name), policy)
+    assert verdict.state == "contained", verdict.detail
+
+
+# ---- the harness itself: what it would see of an attack that gets through ----
+
+LOOSE = """
+schema = 1
+name = "loose"
+extends = "default"
+[[rule]]
+id = "personality-any"
+call = "personality"
+verdict = "allow"
+"""
+
+
+def test_a_policy_with_a_hole_is_found(tmp_path: Path) -> None:
+    policy = tmp_path / "loose.toml"
+    policy.write_text(LOOSE)
+    words = ["attack", "--policy", str(policy), "--policy", "default", "--format", "json", "personality"]
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from sandbox.cli.ctl import main; sys.exit(main())", *words],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    [attack] = json.loads(done.stdout)["attacks"]
+    states = {name: verdict["state"] for name, verdict in attack["policies"].items()}
+    assert states == {str(policy): "ESCAPED", "default": "contained"}
+    assert done.returncode == 1
+
+
+def test_an_unhurt_victim_is_seen_as_such(tmp_path: Path) -> None:
+    with Victim(str(tmp_path), "token") as victim:
+        assert victim.damage() == []
+
+
+NATIVE_HARM = [
+    ("signed-arguments", "the victim is dead"),
+    ("message-address", "something reached the victim's path-dgram socket"),
+    ("int80-socketcall", "something reached the victim's tcp socket"),
+]
+
+
+@pytest.mark.parametrize(("name", "harm"), NATIVE_HARM)
+def test_harm_to_the_victim_is_seen(name: str, harm: str) -> None:
+    with Ground("token") as ground, Victim(ground.outside, "token") as victim:
+        ground.remember()
+        done = subprocess.run(
+            [program(name).path, "native"],
+            env={**ground.environment(), **victim.environment()}, capture_output=True, text=True,
+            timeout=120, check=False, start_new_session=True,
+        )  # fmt: skip
+        if done.returncode == 77:
+            pytest.skip(done.stdout)
+        assert any(found.startswith(harm) for found in victim.damage())
+
+
+def harm_canary(ground: Ground) -> None:
+    Path(ground.canary).write_text("changed\n")
+
+
+def harm_mode(ground: Ground) -> None:
+    Path(ground.canary).chmod(0o600)
+
+
+def harm_secret(ground: Ground) -> None:
+    Path(ground.secret).unlink()
+
+
+def harm_directory(ground: Ground) -> None:
+    (Path(ground.outside) / "new").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (harm_canary, "the file 'canary' outside has changed"),
+        (harm_mode, "the file 'canary' outside has changed (mode)"),
+        (harm_secret, "the file 'secret' outside is gone"),
+        (harm_directory, "the file 'new' outside is new"),
+    ],
+)
+def test_harm_to_files_is_seen(harm: object, words: str) -> None:
+    with Ground("token") as ground:
+        ground.remember()
+        assert ground.damage() == []
+        assert callable(harm)
+        harm(ground)
+        assert any(found.startswith(words) for found in ground.damage())
+
+
+def test_a_process_left_behind_is_found_and_ended() -> None:
+    environment = execute.mark("token")
+    with subprocess.Popen(["sleep", "1000"], env=environment, start_new_session=True) as left:
+        assert execute.end_survivors("token") == [left.pid]
+        assert left.wait(60) == -9
+    assert execute.end_survivors("token") == []

@@ -1,0 +1,54 @@
+"""docs/attacks.md against guests/attacks: each class has its programs, or a reason why there is none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SOURCES = sorted((ROOT / "guests" / "attacks").glob("*.c"))
+CLASSES = 134
+ROW = re.compile(r"^\| (\d+) \| (.+) \|$", re.MULTILINE)
+
+
+def comment(source: Path) -> str:
+    return source.read_text().partition("*/")[0]
+
+
+def classes_of(source: Path) -> set[int]:
+    found = re.search(r"^ \* class: ([\d ]+)$", comment(source), re.MULTILINE)
+    assert found, f"{source.name}: no line 'class: NUMBER...'"
+    return {int(word) for word in found[1].split()}
+
+
+@pytest.fixture(scope="module")
+def documented() -> dict[int, str]:
+    rows = ROW.findall((ROOT / "docs" / "attacks.md").read_text())
+    table = {int(number): text for number, text in rows}
+    assert len(table) == len(rows), "a class stands twice"
+    return table
+
+
+@pytest.mark.parametrize("number", range(1, CLASSES + 1))
+def test_each_class_names_its_programs_or_a_reason(number: int, documented: dict[int, str]) -> None:
+    trying = {source.stem for source in SOURCES if number in classes_of(source)}
+    assert number in documented, f"docs/attacks.md has no row for class {number}"
+    if trying:
+        assert set(re.findall(r"`([^`]+)`", documented[number])) == trying
+    else:
+        assert len(documented[number].split()) >= 5, "a reason is needed"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_each_program_says_what_it_tries(source: Path) -> None:
+    text = comment(source)
+    assert classes_of(source) <= set(range(1, CLASSES + 1))
+    assert re.search(r"^ \* build: (musl|glibc|raw) ?$", text, re.MULTILINE)
+    assert re.search(r"^ \* contained:( (errno|killed|limit))+ ?$", text, re.MULTILINE)
+    assert "atively" in text, "what happens natively is not said"
+
+
+def test_most_classes_have_a_program() -> None:
+    assert len({number for source in SOURCES for number in classes_of(source)}) >= 90
