@@ -279,7 +279,7 @@ def test_the_other_sections() -> None:
     )
     assert (policy.name, policy.description) == ("mine", "what it is for")
     assert policy.process == Process("kernel", 3, True, False)
-    assert policy.limits == Limits(90.0, 2 << 20, 12)
+    assert policy.limits == Limits(wall=90.0, file_size=2 << 20, open_files=12)
     assert policy.environment.keep == ("LANG", "LC_*", "*")
     assert policy.environment.set == (("HOME", "/"), ("EMPTY", ""))
     assert policy.waivers == (Waiver("threads", "the program needs them"),)
