@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-LINE = re.compile(r"^(?:\[pid +\d+\] |\d+ +)?([a-z0-9_]+)\(.*\)\s+= (-?\d+|0x[0-9a-f]+|\?)", re.MULTILINE)
+LINE = re.compile(r"^(?:\[pid +\d+\] |\d+ +)?([a-z0-9_]+)\(.*\)\s+= (0x[0-9a-f]+|-?\d+|\?)", re.MULTILINE)
 
 
 def strace(*program: str) -> list[tuple[str, str]]:
