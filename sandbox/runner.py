@@ -140,8 +140,10 @@ class _Run:
         env = confine.expanded(env, names)
         if self.scratch:
             env["TMPDIR"] = self.scratch
-        confined = confine.confine(self.policy.files, names, waived="landlock" in self.request.waivers)
-        if self.policy.files is not None:
+        confined = confine.confine(
+            self.policy.files, names, network=self.policy.network, waived="landlock" in self.request.waivers
+        )
+        if self.policy.files is not None or self.policy.network is not None:
             self.enforcement["landlock"] = confined.enforcement
             self.allowed = confined.allowed
         return calls.Spec(
@@ -154,7 +156,18 @@ class _Run:
             closed=self.request.closed,
             ruleset=confined.ruleset,
             user=user,
+            isolate=self._isolation(),
         )
+
+    def _isolation(self) -> int:
+        """An empty network namespace, and one for System V IPC, where the policy wants no network and we may
+        make them. The filter refuses every socket family without it, too."""
+        network = self.policy.network
+        if network is None or network.families:
+            return 0
+        may = identity.may_make_namespaces()
+        self.enforcement["network-namespace"] = "full" if may else "none: it needs root"
+        return identity.NETWORK_AND_IPC if may else 0
 
     def _places(self, program: launch.Program, user: tuple[int, int] | None) -> dict[str, str]:
         """What `${…}` in `[files]` stands for in this run."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
-from sandbox.policy.model import Files
+from sandbox.policy.model import Files, Network
 from sandbox.policy.sections import PATH_NAMES
 from sandbox.rules.files import Right
 
@@ -70,30 +70,44 @@ def _known(abi: int) -> _Rights:
     return _Rights(files, network, scoped, ", ".join(missing))
 
 
-def confine(files: Files | None, names: Mapping[str, str], *, waived: bool = False) -> Confinement:
-    """The ruleset for a policy's `[files]`. `names` gives the values of `${cwd}`, `${program}`, `${scratch}`.
+def confine(
+    files: Files | None, names: Mapping[str, str], *, network: Network | None = None, waived: bool = False
+) -> Confinement:
+    """The ruleset for a policy's `[files]` and `[network]`. `names` gives the values of `${cwd}` and the like.
 
     Raises SetupError where the kernel has no Landlock and the lack is not waived, or refuses the ruleset.
     """
-    if files is None:
+    if files is None and network is None:
         return Confinement(-1, "not asked for")
     abi = calls.landlock_abi()
     if abi == 0:
         if waived:
             return Confinement(-1, "none: no Landlock in this kernel (waived)")
         raise SetupError(
-            "this kernel has no Landlock (Linux 5.13), so [files] cannot be enforced; "
+            "this kernel has no Landlock (Linux 5.13), so [files] and [network] cannot be enforced; "
             "accept that with --waive landlock=REASON"
         )
     known = _known(abi)
     try:
-        ruleset = calls.landlock_ruleset(known.files, known.network, known.scoped)
-        for paths, rights in ((files.read, READ), (files.write, WRITE), (files.exec, EXEC)):
-            _allow(ruleset, expand(paths, names), rights & known.files)
+        handled = known.files if files is not None else 0
+        ports = known.network if network is not None else 0
+        ruleset = calls.landlock_ruleset(handled, ports, known.scoped)
+        if files is not None:
+            for paths, rights in ((files.read, READ), (files.write, WRITE), (files.exec, EXEC)):
+                _allow(ruleset, expand(paths, names), rights & known.files)
+        _allow_ports(ruleset, network, ports)
     except OSError as error:
         raise SetupError(f"cannot confine files: {error.strerror}") from None
     enforcement = f"partial: without {known.missing}" if known.missing else "full"
-    return Confinement(ruleset, enforcement, _by_right(files, names))
+    return Confinement(ruleset, enforcement, _by_right(files, names) if files is not None else {})
+
+
+def _allow_ports(ruleset: int, network: Network | None, known: int) -> None:
+    if network is None or not known:
+        return
+    for ports, right in ((network.connect, CONNECT_TCP), (network.bind, BIND_TCP)):
+        for port in ports:
+            calls.landlock_port(ruleset, port, right)
 
 
 def _by_right(files: Files, names: Mapping[str, str]) -> dict[Right, tuple[str, ...]]:

@@ -14,11 +14,14 @@ from sandbox.policy.model import (
     Environment,
     Files,
     Limits,
+    Network,
     Policy,
     Process,
     Rule,
     Waiver,
 )
+from sandbox.policy.network import parse_network
+from sandbox.policy.network import rules as network_rules
 from sandbox.policy.reading import SUFFIX
 from sandbox.policy.rule_tables import NAMES, is_name, parse_rules
 from sandbox.policy.sections import (
@@ -45,12 +48,16 @@ KEYS = (
     "limits",
     "environment",
     "files",
+    "network",
     "waiver",
 )
 
 
 class Layer(NamedTuple):
-    """What one file says, and no other. `replace` drops the extended policy's `[calls]`; `root` is as written."""
+    """What one file says, and no other. `replace` drops the extended policy's `[calls]`.
+
+    `root` is the file as it was written.
+    """
 
     source: Source
     root: Table
@@ -65,6 +72,7 @@ class Layer(NamedTuple):
     limits: Fields
     environment: Fields
     files: Fields | None
+    network: Fields | None
     waivers: tuple[Waiver, ...]
 
 
@@ -90,6 +98,7 @@ def parse_layer(text: str, file: str) -> Layer:
         limits=_fields(root.table("limits"), parse_limits),
         environment=_fields(root.table("environment"), parse_environment),
         files=_fields(root.table("files"), parse_files) if "files" in root.data else None,
+        network=_fields(root.table("network"), parse_network) if "network" in root.data else None,
         waivers=parse_waivers(root.tables("waiver")),
     )
 
@@ -143,6 +152,7 @@ def combine(layers: Sequence[Layer], sha256: str) -> Policy:
         limits |= layer.limits
         waivers |= {waiver.name: waiver for waiver in layer.waivers}
         unlisted = unlisted if layer.unlisted is None else layer.unlisted
+    network = _network(layers)
     return Policy(
         name=first.name,
         description=first.description,
@@ -150,11 +160,12 @@ def combine(layers: Sequence[Layer], sha256: str) -> Policy:
         sha256=sha256,
         unlisted=unlisted,
         calls=calls,
-        rules=_rules(layers),
+        rules=_with(network_rules(network, first.source.file), _rules(layers)),
         process=Process(**process),
         limits=Limits(**limits),
         environment=_environment(layers),
         files=_files(layers),
+        network=network,
         waivers=tuple(waivers.values()),
     )
 
@@ -167,6 +178,23 @@ def _environment(layers: Sequence[Layer]) -> Environment:
         keep = layer.environment.get("keep", keep)
         values |= dict(layer.environment.get("set", ()))
     return Environment(keep, tuple(values.items()))
+
+
+def _network(layers: Sequence[Layer]) -> Network | None:
+    """Each key as the first layer that sets it says."""
+    if all(layer.network is None for layer in layers):
+        return None
+    fields: Fields = {}
+    for layer in reversed(layers):
+        fields |= layer.network or {}
+    return Network(**fields)
+
+
+def _with(front: Sequence[Rule], rules: dict[int, tuple[Rule, ...]]) -> dict[int, tuple[Rule, ...]]:
+    """The rules with others asked before them."""
+    for rule in reversed(front):
+        rules[rule.nr] = (rule, *rules.get(rule.nr, ()))
+    return rules
 
 
 def _files(layers: Sequence[Layer]) -> Files | None:

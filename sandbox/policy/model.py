@@ -125,7 +125,7 @@ class Limits(NamedTuple):
 
 
 class Files(NamedTuple):
-    """`[files]`: what may be read, written (and read), executed (and read): files, or all beneath a directory.
+    """`[files]`: what may be read, written (and read), executed (and read): a file, or all in a directory.
 
     A path may start with `${cwd}`, `${program}` or `${scratch}`. `scratch` gives the guest a private
     directory as TMPDIR, which is removed after the run.
@@ -135,6 +135,14 @@ class Files(NamedTuple):
     write: tuple[str, ...] = ()
     exec: tuple[str, ...] = ()
     scratch: bool = False
+
+
+class Network(NamedTuple):
+    """`[network]`: socket families (none: no network at all) and the TCP ports to reach and to serve."""
+
+    families: tuple[str, ...] = ()
+    connect: tuple[int, ...] = ()
+    bind: tuple[int, ...] = ()
 
 
 class Environment(NamedTuple):
@@ -165,6 +173,7 @@ class Policy(NamedTuple):
     limits: Limits = Limits()
     environment: Environment = Environment()
     files: Files | None = None
+    network: Network | None = None
     waivers: tuple[Waiver, ...] = ()
 
     def decide(self, call: Call) -> Decision:

@@ -47,6 +47,7 @@ def build() -> Schema:
                 "rule": {"type": "array", "items": _ref("rule")},
                 "process": _process(),
                 "files": _files(),
+                "network": _network(),
                 "limits": _limits(),
                 "environment": _environment(),
                 "waiver": {"type": "array", "items": _waiver()},
@@ -161,6 +162,12 @@ def _files() -> Schema:
     keys = [field for field in Files._fields if field != "scratch"]
     properties: Schema = {prefix + key: paths for key in keys for prefix in ("", "add-")}
     return _object(properties | {"scratch": {"type": "boolean"}})
+
+
+def _network() -> Schema:
+    ports = _list({"type": "integer", "minimum": 1, "maximum": 65535})
+    families = _list({"type": "string", "pattern": "^AF_[A-Z0-9]+$"})
+    return _object({"families": families, "connect": ports, "bind": ports})
 
 
 def _limits() -> Schema:

@@ -85,7 +85,7 @@ def _list_of(decision: Decision) -> tuple[str, str]:
 
 def _ordered(policy: Policy) -> Iterator[list[Rule]]:
     """Rules by id, each as its parts for every call, in an order that keeps that of every call."""
-    waiting = {nr: list(rules) for nr, rules in policy.rules.items() if rules}
+    waiting = {nr: own for nr, rules in policy.rules.items() if (own := [*filter(_is_written, rules)])}
     parts: dict[str, list[Rule]] = {}
     for rules in waiting.values():
         for rule in rules:
@@ -99,6 +99,11 @@ def _ordered(policy: Policy) -> Iterator[list[Rule]]:
             waiting[part.nr].pop(0)
             if not waiting[part.nr]:
                 del waiting[part.nr]
+
+
+def _is_written(rule: Rule) -> bool:
+    """True for a rule somebody wrote; `[network]` makes others, which have no line."""
+    return rule.line > 0
 
 
 def _is_free(parts: Sequence[Rule], waiting: dict[int, list[Rule]]) -> bool:
@@ -225,4 +230,4 @@ def _value(value: Any) -> str:
         case ((_, _), *_) if not isinstance(value[0], str):
             return f"{{ {', '.join(f'{toml.key(name)} = {toml.text(text)}' for name, text in value)} }}"
         case _:
-            return toml.array(map(toml.text, value))
+            return toml.array(str(one) if isinstance(one, int) else toml.text(one) for one in value)

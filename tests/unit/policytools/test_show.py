@@ -97,6 +97,10 @@ open-files = 7
 [files]
 read = ["/a b", "${cwd}/x"]
 scratch = true
+
+[network]
+families = ["AF_INET"]
+connect = [443, 80]
 [environment]
 keep = ["LC_*"]
 set = { A = "1", "B.C" = "a\\u0007\\nb\\u202e\\"\\\\ 🙂" }
