@@ -16,6 +16,21 @@ class Write(NamedTuple):
     data: bytes
 
 
+class Deed(NamedTuple):
+    """A change of a file's mode, owner or times that the supervisor makes for a guest.
+
+    `path` is relative to descriptor `dirfd` of the guest (-100: its working directory); None is `dirfd`
+    itself. `follow`: a link at the end is followed. `values`: the mode; (uid, gid); or seconds and
+    nanoseconds of access and of modification.
+    """
+
+    kind: Literal["mode", "owner", "times"]
+    dirfd: int
+    path: bytes | None
+    follow: bool = True
+    values: tuple[int, ...] = ()
+
+
 class Allow(NamedTuple):
     """Let the call run. `watch` also records its result."""
 
@@ -33,13 +48,14 @@ class Refuse(NamedTuple):
 
 class Return(NamedTuple):
     """Do not run the call; the guest sees `value`, after `writes` were stored in its memory and each of
-    `signals`, (pid, signal), was sent on its behalf."""
+    `signals`, (pid, signal), was sent on its behalf. With a `deed`, `value` is for its success."""
 
     value: int
     rule: str
     writes: tuple[Write, ...] = ()
     recorded: bool = True
     signals: tuple[tuple[int, int], ...] = ()
+    deed: Deed | None = None
 
 
 class Rewrite(NamedTuple):

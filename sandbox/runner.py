@@ -24,6 +24,7 @@ from sandbox.seccomp import bpf
 from sandbox.seccomp.compile import compile_policy
 from sandbox.supervisor.endings import Ending, ExecFailedError
 from sandbox.supervisor.loop import Supervisor
+from sandbox.supervisor.metadata import Realm
 from sandbox.supervisor.recorder import Recorder
 
 _ALWAYS = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
@@ -82,6 +83,7 @@ class _Run:
         self.enforcement = dict(_ALWAYS)
         self.scratch = ""
         self.becomes = False
+        self.uid = os.geteuid()
         self.foreign: set[int] = set()
         self.allowed: dict[Right, tuple[str, ...]] = {}
 
@@ -114,6 +116,7 @@ class _Run:
             self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
             paths=self.allowed if self.log.active else None,
             foreign=self.foreign,
+            realm=Realm(self.allowed.get("write") if self.policy.files else None, self.uid),
         )  # fmt: skip
 
         self.log.on_stall(self._stalled)
@@ -135,6 +138,7 @@ class _Run:
     def _spec(self, program: launch.Program) -> calls.Spec:
         user = identity.choose(self.request.user, keep_root="root" in self._waivers())
         self.becomes = user is not None
+        self.uid = os.geteuid() if user is None else user[0]
         names = self._places(program, user)
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
         env = confine.expanded(env, names)
@@ -171,7 +175,10 @@ class _Run:
 
     def _places(self, program: launch.Program, user: tuple[int, int] | None) -> dict[str, str]:
         """What `${…}` in `[files]` stands for in this run."""
-        names = {"cwd": os.path.realpath(self.request.cwd or "."), "program": os.path.realpath(program.path)}
+        names = {"program": os.path.realpath(program.path)}
+        directory = os.path.realpath(self.request.cwd or ".")
+        if directory != "/":  # which would be everything
+            names["cwd"] = directory
         if self.policy.files is not None and self.policy.files.scratch:
             self.scratch = scratch.make(self.outer.get("TMPDIR", "/tmp"), user)
             names["scratch"] = self.scratch

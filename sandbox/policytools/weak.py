@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sandbox.outcome import Allow, Decision, Emulate
+from sandbox.policy.emulations import CONFINED
 from sandbox.policy.model import Condition, Policy, RewriteSpec, Rule
 from sandbox.policy.weakenings import UNLISTED, WEAKENINGS, Weakening, doors
 from sandbox.policytools.boxes import EVERYTHING, Box, Budget, decided, look, meeting, narrowed
@@ -46,7 +47,7 @@ def running(
     if box is None or not any(map(_runs, (otherwise, *(rule.action for rule in rules)))):
         return
     for _, rule in decided(box, rules, budget):
-        if isinstance(rule.action if rule else otherwise, Allow | Emulate):
+        if _as_it_is(rule.action if rule else otherwise):
             yield rule
     # What runs after a rewrite are the new arguments, whatever the old ones were.
     if any(isinstance(rule.action, RewriteSpec) for rule in rules):
@@ -56,8 +57,13 @@ def running(
                 yield rule
 
 
+def _as_it_is(action: Decision | RewriteSpec) -> bool:
+    """True where the call runs with the guest's arguments. A confined emulation does what is allowed itself."""
+    return isinstance(action, Allow) or (isinstance(action, Emulate) and action.name not in CONFINED)
+
+
 def _runs(action: Decision | RewriteSpec) -> bool:
-    return isinstance(action, Allow | Emulate | RewriteSpec)
+    return isinstance(action, RewriteSpec) or _as_it_is(action)
 
 
 def _rewritten(box: Box, spec: RewriteSpec, conditions: Sequence[Condition], budget: Budget) -> Box | None:

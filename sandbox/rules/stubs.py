@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable
 
 from sandbox.outcome import Allow, Emulate, Refuse, Return, Verdict, Write
+from sandbox.rules import metadata
 from sandbox.rules.execve import is_x86_64_elf
 from sandbox.rules.view import GuestView
 from sandbox.syscalls.call import Call
@@ -23,6 +24,13 @@ _STAT_SIZE = 144
 
 def answer(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     """The verdict of the emulation `wish` names. Raises OSError (ESRCH) where the task vanished."""
+    if wish.name in _METADATA:
+        try:
+            return _METADATA[wish.name](wish, call, view)
+        except ProcessLookupError:
+            raise
+        except OSError as error:
+            return Refuse(error.errno or errno.EFAULT, wish.rule)
     return _EMULATIONS[wish.name](wish.rule, call, view)
 
 
@@ -69,6 +77,11 @@ def _more_arguments_than(limit: int, vector: int, view: GuestView) -> bool:
     return all(view.read(vector + 8 * index, 8) != bytes(8) for index in range(limit + 1))
 
 
+_METADATA: dict[str, Callable[[Emulate, Call, GuestView], Verdict]] = {
+    "confined-mode": metadata.mode,
+    "confined-owner": metadata.owner,
+    "confined-times": metadata.times,
+}
 _EMULATIONS: dict[str, Callable[[str, Call, GuestView], Verdict]] = {
     "zero-clock": _zero_clock,
     "char-device-stat": _char_device_stat,

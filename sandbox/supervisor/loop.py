@@ -12,7 +12,7 @@ from collections.abc import Callable
 from sandbox import rules
 from sandbox._kernel import calls
 from sandbox.errors import InternalError, SandboxError
-from sandbox.outcome import Allow, Kill, Refuse, Rewrite, Verdict
+from sandbox.outcome import Allow, Kill, Refuse, Return, Rewrite, Verdict
 from sandbox.policy.model import Policy
 from sandbox.rules import files
 from sandbox.rules.clone import TASK_LIMIT
@@ -20,6 +20,7 @@ from sandbox.supervisor import images, stops
 from sandbox.supervisor.apply import Answer, Next, Rest, Resume, apply, restore, rewrite
 from sandbox.supervisor.births import MAKES_TASKS, Births
 from sandbox.supervisor.endings import Ending, ExecFailedError
+from sandbox.supervisor.metadata import Realm, perform
 from sandbox.supervisor.meter import Passed
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.shutdown import Shutdown
@@ -46,9 +47,10 @@ class Supervisor:
         watch_all: bool = False,
         paths: dict[files.Right, tuple[str, ...]] | None = None,
         foreign: set[int] | None = None,
+        realm: Realm | None = None,
     ) -> None:
         """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded; `foreign`:
-        children this process had before the run."""
+        children this process had before the run; `realm`: where files' modes and times may be changed."""
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
@@ -62,6 +64,7 @@ class Supervisor:
         self.peak_kb = 0
         self._identity = (0, 0)
         self._watch_all = watch_all
+        self._realm = realm or Realm((), -1)
         self._allowed: dict[files.Right, tuple[str, ...]] = paths or {}
         self._path_calls = files.CALLS if paths else frozenset[int]()
 
@@ -166,6 +169,9 @@ class Supervisor:
             return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         view = StopView(stopped, self.tasks)
         verdict = rules.judge(self.policy, call, view)
+        if isinstance(verdict, Return) and verdict.deed is not None:
+            result = perform(verdict.deed, stopped.tid, view.as_seen_here, self._realm)
+            verdict = Refuse(-result, verdict.rule) if result < 0 else verdict._replace(deed=None)
         if on_vsyscall_page(call):
             return self._on_vsyscall(stopped, call, verdict, view)
         self._flush_watched(stopped.task)

@@ -66,10 +66,10 @@ class StopView:
             return None
 
     def may_execute(self, path: bytes) -> bool:
-        return os.access(self._as_seen_here(path), os.X_OK, effective_ids=True)
+        return os.access(self.as_seen_here(path), os.X_OK, effective_ids=True)
 
     def file_head(self, path: bytes, length: int) -> bytes | None:
-        return regular_file_head(self._as_seen_here(path), length)
+        return regular_file_head(self.as_seen_here(path), length)
 
     def resolved(self, dirfd: int, address: int) -> str | None:
         """The path at `address` as the kernel would find it from here; None where it cannot be read."""
@@ -80,10 +80,11 @@ class StopView:
         if dirfd != AT_FDCWD and not path.startswith(b"/"):
             path = b"/proc/%d/fd/%d/%s" % (self.pid, dirfd, path)
         else:
-            path = self._as_seen_here(path)
+            path = self.as_seen_here(path)
         return os.fsdecode(os.path.realpath(path))
 
-    def _as_seen_here(self, path: bytes) -> bytes:
+    def as_seen_here(self, path: bytes) -> bytes:
+        """A path of the guest's, from its working directory, as the supervisor finds the same file."""
         me = b"/proc/%d" % self.pid
         for own in (b"/proc/self/", b"/proc/thread-self/"):
             if path.startswith(own):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.outcome import Allow, Decision, Refuse, Rewrite
-from sandbox.policy.model import Policy
+from sandbox.outcome import Allow, Decision, Kill, Refuse, Rewrite
+from sandbox.policy.model import Policy, RewriteSpec
 from sandbox.syscalls import table
 from sandbox.syscalls.call import MASK64, Call
 from sandbox.syscalls.errnos import errno_name
@@ -37,3 +37,28 @@ def decision_of() -> Callable[..., str]:
         return show(policy.decide(Call(nr, (a, b, c, d, e, f))))
 
     return answered
+
+
+def answers(policy: Policy, nr: int) -> list[Decision | RewriteSpec]:
+    """What a policy may answer to a call, whatever its arguments."""
+    found: list[Decision | RewriteSpec] = []
+    for rule in policy.rules.get(nr, ()):
+        found.append(rule.action)
+        if not rule.when and not rule.unless:
+            return found
+    return [*found, policy.calls.get(nr, policy.unlisted)]
+
+
+@pytest.fixture
+def runnable() -> Callable[[Policy], set[str]]:
+    """The names of all calls that some arguments may let run or have answered."""
+
+    def named(policy: Policy) -> set[str]:
+        numbers = {*range(1024), *policy.rules, *policy.calls}
+        return {
+            table.name(nr)
+            for nr in numbers
+            if not all(isinstance(one, Refuse | Kill) for one in answers(policy, nr))
+        }
+
+    return named

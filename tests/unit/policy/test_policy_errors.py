@@ -55,9 +55,8 @@ TOP = [
     Wrong("schema = true\n", 1, "schema can't be true", "1"),
     Wrong('schema = "1"\n', 1, "schema can't be '1'", "1"),
     Wrong(HEAD + 'unlistet = "EPERM"', 2, "unknown section or key 'unlistet'", "did you mean unlisted?"),
-    Wrong(HEAD + '[files]\nread = ["/"]', 2, "unknown section or key 'files'", "limits, environment"),
-    Wrong(HEAD + "\n[network]\nfamilies = []", 3, "unknown section or key 'network'", "process"),
-    Wrong(HEAD + "\n[files.more]\n", 3, "unknown section or key 'files'", "process"),
+    Wrong(HEAD + '[file]\nread = ["/"]', 2, "unknown section or key 'file'", "did you mean files?"),
+    Wrong(HEAD + "\n[syscalls]\nallow = []", 3, "unknown section or key 'syscalls'", "process"),
     Wrong(HEAD + "[rules]\n", 2, "unknown section or key 'rules'", "did you mean rule?"),
     # An escaped key is not looked for: the error names the line its table begins in.
     Wrong(HEAD + '"\\u001b[31m" = 1', 1, "unknown section or key '\\x1b[31m'", "schema"),
@@ -215,7 +214,15 @@ SECTIONS = [
     Wrong(HEAD + "[process]\nmax = 2.0", 3, "max can't be 2.0", "from 1 to 4194304"),
     Wrong(HEAD + '[process]\nthreads = "yes"', 3, "threads can't be 'yes'", "true or false"),
     Wrong(HEAD + "[process]\nvdso = 0", 3, "vdso can't be 0", "true or false"),
-    Wrong(HEAD + '[limits]\nmemory = "1GiB"', 3, "'memory'", "wall, file-size, open-files"),
+    Wrong(HEAD + '[limits]\nmemroy = "1GiB"', 3, "'memroy'", "did you mean memory?"),
+    Wrong(HEAD + "[limits]\nstack = 1", 3, "'stack'", "wall, cpu, memory, output, file-size, open-files"),
+    Wrong(HEAD + '[limits]\n\ncpu = "1d"', 4, "cpu can't be '1d'", '"60s"'),
+    Wrong(HEAD + "[limits]\ncpu = inf", 3, "cpu can't be inf", '"60s"'),
+    Wrong(HEAD + "[limits]\nmemory = 0", 3, "memory can't be 0", '"512MiB"'),
+    Wrong(HEAD + "[limits]\nmemory = 9223372036854775808", 3, "memory can't be 9223372036854775808", "MiB"),
+    Wrong(HEAD + '[limits]\nmemory = "-1MiB"', 3, "memory can't be '-1MiB'", '"512MiB"'),
+    Wrong(HEAD + "[limits]\noutput = true", 3, "output can't be true", '"512MiB"'),
+    Wrong(HEAD + '[limits]\noutput = "all"', 3, "output can't be 'all'", '"512MiB"'),
     Wrong(HEAD + "[limits]\nopen_files = 3", 3, "'open_files'", "did you mean open-files?"),
     Wrong(HEAD + '[limits]\nwall = "soon"', 3, "wall can't be 'soon'", '"60s"'),
     Wrong(HEAD + "[limits]\nwall = nan", 3, "wall can't be nan", '"60s"'),
@@ -238,14 +245,76 @@ SECTIONS = [
 SECTIONS[-1] = Wrong(
     HEAD + '[[waiver]]\nname = "w"\nreason = "x"\n' * 2, 6, "waiver 'w' is there twice", "once"
 )
+PATHS = "an absolute path, or one that starts with ${cwd}, ${program} or ${scratch}"
+LISTS = ("read", "write", "exec", "add-read", "add-write", "add-exec")
+FILES = [
+    Wrong(HEAD + "files = 3", 2, "files can't be 3", "[files]"),
+    Wrong(HEAD + 'files = ["/usr"]', 2, "files can't be a list", "[files]"),
+    Wrong(HEAD + "\n[files.more]\n", 3, "unknown key in [files]: 'more'", "read, add-read, write"),
+    Wrong(HEAD + '[files]\nraed = ["/"]', 3, "unknown key in [files]: 'raed'", "did you mean read?"),
+    Wrong(
+        HEAD + '[files]\nexecute = ["/"]', 3, "unknown key in [files]: 'execute'", "exec, add-exec, scratch"
+    ),
+    Wrong(HEAD + "[files]\nadd-scratch = true", 3, "unknown key in [files]: 'add-scratch'", "scratch"),
+    Wrong(HEAD + "[files]\nscratch = 1", 3, "scratch can't be 1", "true or false"),
+    Wrong(HEAD + '[files]\nscratch = "/tmp"', 3, "scratch can't be '/tmp'", "true or false"),
+    Wrong(HEAD + '[files]\nread = "/usr"', 3, "read can't be '/usr'", f"a list in [ ]: {PATHS}"),
+    Wrong(HEAD + '[files]\nread = { usr = "/usr" }', 3, "read can't be a table", "a list in [ ]"),
+    Wrong(HEAD + '[files]\nread = [\n"/usr",\n7]', 5, "7 is no text", PATHS),
+    Wrong(HEAD + '[files]\nread = ["/usr", ["/lib"]]', 3, "a list is no text", PATHS),
+    *(
+        Wrong(HEAD + f'[files]\n{key} = [\n    "/usr", # fine\n    "lib",\n]', 5, "no path: 'lib'", PATHS)
+        for key in LISTS
+    ),
+    *(
+        Wrong(HEAD + f'[files]\nread = ["{path}"]', 3, f"no path: {shown}", PATHS)
+        for path, shown in [
+            ("", "''"),
+            (" ", "' '"),
+            (" /usr", "' /usr'"),
+            (".", "'.'"),
+            ("..", "'..'"),
+            ("./usr", "'./usr'"),
+            ("../etc", "'../etc'"),
+            ("~/.ssh", "'~/.ssh'"),
+            ("*", "'*'"),
+            ("$cwd", "'$cwd'"),
+            ("$HOME/x", "'$HOME/x'"),
+            ("${}", "'${}'"),
+            ("${}/x", "'${}/x'"),
+            ("${home}", "'${home}'"),
+            ("${HOME}/x", "'${HOME}/x'"),
+            ("${CWD}", "'${CWD}'"),
+            ("${ cwd }", "'${ cwd }'"),
+            ("${cwd", "'${cwd'"),
+            ("${cwd/x", "'${cwd/x'"),
+            ("${cwd}x", "'${cwd}x'"),
+            ("${cwd}..", "'${cwd}..'"),
+            ("${cwd}}", "'${cwd}}'"),
+            ("${cwd}${scratch}", "'${cwd}${scratch}'"),
+            ("x${cwd}", "'x${cwd}'"),
+            ("file:///etc", "'file:///etc'"),
+            ("\\u0000", "'\\x00'"),
+            ("/usr\\u0000/etc", "'/usr\\x00/etc'"),
+            ("${cwd}/\\u0000", "'${cwd}/\\x00'"),
+            ("\\u001b[2J", "'\\x1b[2J'"),
+            ("\\n/usr", "'\\n/usr'"),
+            ("\\u202e/usr", "'\\u202e/usr'"),
+            ("\uff0fusr", "'\uff0fusr'"),
+            ("x" * 5000, "'" + "x" * 60 + "…'"),
+        ]
+    ),
+]
 EXTENDS = [
-    Wrong(HEAD + 'extends = "defalt"', 2, "no shipped policy named 'defalt'", "default, ostoo"),
-    Wrong(HEAD + 'extends = "no/such.toml"', 2, "can't read the policy: No such file", "default, ostoo"),
-    Wrong(HEAD + 'extends = "/"', 2, "can't read the policy", "default, ostoo"),
+    Wrong(HEAD + 'extends = "defalt"', 2, "no shipped policy named 'defalt'", "default, observe, ostoo"),
+    Wrong(
+        HEAD + 'extends = "no/such.toml"', 2, "can't read the policy: No such file", "default, observe, ostoo"
+    ),
+    Wrong(HEAD + 'extends = "/"', 2, "can't read the policy", "default, observe, ostoo"),
     Wrong(HEAD + 'extends = "a\\u0000b/c"', 2, "extends can't be 'a\\x00b/c'", "one line"),
     Wrong(HEAD + 'extends = ["default"]', 2, "extends can't be a list", "one line"),
 ]
-ALL = [*TOML, *TOP, *CALLS, *RULES, *TESTS, *SECTIONS, *EXTENDS]
+ALL = [*TOML, *TOP, *CALLS, *RULES, *TESTS, *SECTIONS, *FILES, *EXTENDS]
 
 
 @pytest.mark.parametrize("wrong", ALL, ids=range(len(ALL)))

@@ -23,12 +23,13 @@ def words(text: str) -> list[str]:
 
 WORDS = words(
     """
-        schema name description extends unlisted calls rule process limits environment waiver allow watch
-        refuse return kill replace id call when unless verdict emulate rewrite quiet hint vfork max threads
-        vdso wall file-size open-files keep set reason mask eq ne in lt le gt ge domain type protocol flags
-        path pid sig child_stack mode length fd rusage cmd read open clone socket mmap kill wait4 chmod
-        execve fcntl ENOSYS EPERM EINVAL 0 1 0x10 default ostoo zero-clock CLONE_VM|SIGCHLD O_CLOEXEC
-        ~O_CLOEXEC AF_INET SIGKILL AT_FDCWD @memory @chown LC_* 60s 1MiB r
+        schema name description extends unlisted calls rule process limits environment files waiver allow
+        watch refuse return kill replace id call when unless verdict emulate rewrite quiet hint vfork max
+        threads vdso wall cpu memory output file-size open-files keep set write exec add-read add-exec
+        scratch reason mask eq ne in lt le gt ge domain type protocol flags path pid sig child_stack mode
+        length fd rusage cmd read open clone socket mmap kill wait4 chmod execve fcntl ENOSYS EPERM EINVAL
+        0 1 0x10 default ostoo zero-clock CLONE_VM|SIGCHLD O_CLOEXEC ~O_CLOEXEC AF_INET SIGKILL AT_FDCWD
+        @memory @chown LC_* 60s 1MiB r /usr ${cwd} ${scratch}/x ${home} ../x
     """
 )
 NUMBERS = st.one_of(
@@ -97,7 +98,7 @@ def test_text_of_the_languages_own_words(words: list[str]) -> None:
 
 
 @FIXED
-@given(st.dictionaries(st.one_of(st.sampled_from(WORDS[:11]), WORD), VALUES, max_size=5))
+@given(st.dictionaries(st.one_of(st.sampled_from(WORDS[:12]), WORD), VALUES, max_size=5))
 def test_any_toml_document(document: dict[str, Any]) -> None:
     outcome("schema = 1\n" + "\n".join(f"{toml(key)} = {toml(value)}" for key, value in document.items()))
 

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.outcome import Allow, Decision, Emulate, Kill, Refuse, Return, Rewrite
 from sandbox.policy.load import loads
-from sandbox.policy.model import Limits, Process, Waiver
+from sandbox.policy.model import Files, Limits, Process, Waiver
 from sandbox.syscalls import table
 from sandbox.syscalls.call import MASK64, Call
 from sandbox.syscalls.errnos import errno_name
@@ -267,8 +267,14 @@ def test_the_other_sections() -> None:
         vdso = false
         [limits]
         wall = "1.5m"
+        cpu = 2.5
+        memory = "1GiB"
+        output = 4096
         file-size = "2MiB"
         open-files = 12
+        [files]
+        read = ["/usr"]
+        scratch = true
         [environment]
         keep = ["LANG", "LC_*", "*"]
         set = { HOME = "/", EMPTY = "" }
@@ -279,7 +285,10 @@ def test_the_other_sections() -> None:
     )
     assert (policy.name, policy.description) == ("mine", "what it is for")
     assert policy.process == Process("kernel", 3, True, False)
-    assert policy.limits == Limits(wall=90.0, file_size=2 << 20, open_files=12)
+    assert policy.limits == Limits(
+        wall=90.0, cpu=2.5, memory=1 << 30, output=4096, file_size=2 << 20, open_files=12
+    )
+    assert policy.files == Files(read=("/usr",), scratch=True)
     assert policy.environment.keep == ("LANG", "LC_*", "*")
     assert policy.environment.set == (("HOME", "/"), ("EMPTY", ""))
     assert policy.waivers == (Waiver("threads", "the program needs them"),)
@@ -290,6 +299,7 @@ def test_a_short_policy_has_the_models_defaults() -> None:
     assert (policy.name, policy.description, policy.file) == ("short", "", "dir/short.toml")
     assert (policy.process, policy.limits) == (Process(), Limits())
     assert (policy.environment.keep, policy.environment.set, policy.waivers) == ((), (), ())
+    assert policy.files is None
 
 
 def test_the_hint_of_a_rule() -> None:

@@ -1,0 +1,91 @@
+"""Does what a guest asked of a file's mode, owner or times, on the file itself and only where it may write.
+
+The file is opened first (O_PATH); where it lies is asked of what was opened (/proc/self/fd), and the change
+is made through the same descriptor. A link swapped in between changes which file is looked at, never the
+file between look and change.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sandbox.outcome import Deed
+from sandbox.rules.files import covered
+from sandbox.rules.metadata import AT_FDCWD, UTIME_NOW, UTIME_OMIT
+
+_BILLION = 1_000_000_000
+
+
+class Realm(NamedTuple):
+    """Where a guest may change files (None: anywhere), and whose files."""
+
+    write: tuple[str, ...] | None
+    uid: int
+
+
+def perform(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes], realm: Realm) -> int:
+    """0, or a negative errno for the guest."""
+    try:
+        fd = _open(deed, pid, as_seen_here)
+    except OSError as error:
+        return -(error.errno or errno.EIO)
+    try:
+        return _on(fd, deed, realm)
+    except OSError as error:
+        return -(error.errno or errno.EIO)
+    finally:
+        os.close(fd)
+
+
+def _open(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes]) -> int:
+    flags = os.O_PATH | os.O_CLOEXEC | (0 if deed.follow else os.O_NOFOLLOW)
+    if deed.path is None:
+        if deed.dirfd < 0 and deed.dirfd != AT_FDCWD:
+            raise OSError(errno.EBADF, "")
+        where = b"/proc/%d/cwd" % pid if deed.dirfd == AT_FDCWD else b"/proc/%d/fd/%d" % (pid, deed.dirfd)
+        try:
+            return os.open(where, flags & ~os.O_NOFOLLOW)
+        except FileNotFoundError:
+            raise OSError(errno.EBADF, "") from None
+    if not deed.path:
+        raise OSError(errno.ENOENT, "")
+    if deed.path.startswith(b"/") or deed.dirfd == AT_FDCWD:
+        return os.open(as_seen_here(deed.path), flags)
+    return os.open(b"/proc/%d/fd/%d/%s" % (pid, deed.dirfd, deed.path), flags)
+
+
+def _on(fd: int, deed: Deed, realm: Realm) -> int:
+    facts = os.fstat(fd)
+    if deed.kind == "owner":
+        same = all(
+            want in (-1, have) for want, have in zip(deed.values, (facts.st_uid, facts.st_gid), strict=True)
+        )
+        return 0 if same else -errno.EPERM
+    here = f"/proc/self/fd/{fd}"
+    if realm.write is not None and not covered(os.readlink(here), realm.write):
+        return -errno.EACCES
+    if facts.st_uid != realm.uid:
+        return -errno.EPERM
+    if deed.kind == "mode":
+        os.chmod(here, deed.values[0])
+    else:
+        os.utime(here, ns=_times(deed.values, (facts.st_atime_ns, facts.st_mtime_ns)))
+    return 0
+
+
+def _times(values: tuple[int, ...], now: tuple[int, int]) -> tuple[int, int]:
+    """The two times in ns; a time that is omitted stays as it is."""
+    access, modification = (
+        _time(seconds, part, old) for seconds, part, old in zip(values[::2], values[1::2], now, strict=True)
+    )
+    return access, modification
+
+
+def _time(seconds: int, part: int, old: int) -> int:
+    if part == UTIME_OMIT:
+        return old
+    return time.time_ns() if part == UTIME_NOW else seconds * _BILLION + part
