@@ -19,7 +19,7 @@ from sandbox.errors import AuditError, InternalError, UsageError
 from sandbox.outcome import Outcome, Usage
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
-from sandbox.runner import Request, effective
+from sandbox.runner import WAIVERS, Request, effective
 
 _WORKER = "import sys; sys.path[:0] = [{root!r}]; from sandbox.worker import main; main({request}, {result})"
 _File = int | IO[Any] | None
@@ -62,6 +62,8 @@ def run(
     if audit_level not in ("decisions", "all"):
         raise UsageError("audit_level must be 'decisions' or 'all'")
     waivers = tuple(waive or ())
+    if unknown := set(waivers) - set(WAIVERS):
+        raise UsageError(f"waive: unknown name {min(unknown)!r}; known are {', '.join(WAIVERS)}")
     if any(not reason.strip() for reason in (waive or {}).values()):
         raise UsageError("every waiver needs a reason")
     request = _request(args, policy, timeout, cwd, env, vfork, waivers)._replace(level=audit_level, user=user)

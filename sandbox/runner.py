@@ -31,6 +31,10 @@ _ALWAYS = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
 _SIGSYS_STATUS = 128 + 31
 
 
+WAIVERS = ("wall", "cpu", "memory", "processes", "output", "file-size", "open-files", "landlock", "root")
+"""What a caller may waive for a run, by name and for a reason."""
+
+
 class Request(NamedTuple):
     """One run: what to start and under which policy. Strings may hold surrogate-escaped bytes."""
 
@@ -227,6 +231,7 @@ class _Run:
             return
         if not self.written_start:
             self.write_start(None, None)
+        self.recorder.flush()
         self.log.emit("end", **result.outcome.as_dict(), calls=self.recorder.counts)
 
     # ---- results ----
@@ -305,6 +310,12 @@ def _text(value: str) -> str:
 
 def _rfc3339(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
+
+
+def check_places(request: Request, audit: str | None, outcome: str | None = None) -> None:
+    """Raises UsageError where the guest could write the run's own log or outcome."""
+    cwd = os.path.realpath(request.cwd or ".")
+    confine.check_kept_from(request.policy.files, cwd, (("--audit", audit), ("--outcome", outcome)))
 
 
 def effective(policy: Policy, **changes: Any) -> Policy:

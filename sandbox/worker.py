@@ -17,7 +17,7 @@ from sandbox._kernel import calls
 from sandbox.audit.sinks import open_sink
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import SandboxError
-from sandbox.runner import Request, Result, supervise
+from sandbox.runner import Request, Result, check_places, supervise
 
 _F_SETSIG = 10
 
@@ -56,6 +56,7 @@ def main(request_fd: int, result_fd: int) -> None:
     _hang_up_with(request_fd)
     request: Request = message["request"]
     try:
+        check_places(request, message["audit"])
         sinks = [] if message["audit"] is None else [open_sink(message["audit"])]
     except SandboxError as error:
         answer: dict[str, Any] = {"error": str(error)}

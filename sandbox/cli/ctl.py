@@ -45,6 +45,7 @@ VERBS = {
             "verify": "sandbox.cli.audit_verify",
         },
     ),
+    "doctor": Verb("say what this kernel and this user can enforce", module="sandbox.cli.doctor"),
     "policy": Verb(
         "read, check, explain and exchange policies",
         {

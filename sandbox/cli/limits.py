@@ -9,6 +9,7 @@ from sandbox.errors import UsageError
 from sandbox.launch.confine import checked_paths
 from sandbox.policy.model import Files, Limits, Policy
 from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size
+from sandbox.runner import WAIVERS
 
 
 class Option(NamedTuple):
@@ -33,8 +34,6 @@ OPTIONS = (
     Option("--file-size", "file_size", "size"),
     Option("--open-files", "open_files", "count"),
 )
-# Besides limits: what a kernel may lack, and what root may keep.
-WAIVERS = (*(option.waiver for option in OPTIONS), "landlock", "root")
 _COUNT_LIMIT = 1 << 30
 
 

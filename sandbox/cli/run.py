@@ -19,14 +19,14 @@ from sandbox.audit.writer import AuditLog
 from sandbox.cli.limits import limited, waived, with_files
 from sandbox.errors import AuditError, SandboxError, UsageError
 from sandbox.policy.load import load
-from sandbox.runner import Request, Result, effective, supervise
+from sandbox.runner import Request, Result, check_places, effective, supervise
 
 NAME = "run-untrusted-binary"
 EPILOG = """\
 exit status:
   the guest's own     it exited
   128 + N             it died of signal N (159: killed by the policy, SIGSYS)
-  124                 wall-clock limit
+  124                 a limit ended the run
   125                 wrong command line or policy, or the sandbox failed; the guest is dead
   126, 127            the program was found but cannot run here; there is no such program
 
@@ -100,6 +100,7 @@ def _parser() -> _Parser:
         choices=("emulate", "kernel"),
         help="who blocks the parent of a spawn (default: the policy's)",
     )
+    add("--dry-run", action="store_true", help="say what would be enforced here, and run nothing")
     add("-v", "--verbose", action="store_true", help="say how the run ended")
     add("-q", "--quiet", action="store_true", help="no hints")
     add("--version", action="version", version=f"{NAME} {__version__}")
@@ -107,10 +108,10 @@ def _parser() -> _Parser:
     return parser
 
 
-def _command(words: list[str]) -> tuple[str, ...]:
+def _command(words: list[str], *, optional: bool) -> tuple[str, ...]:
     if words[:1] == ["--"]:
         words = words[1:]
-    if not words:
+    if not words and not optional:
         raise UsageError("no program given (see --help)")
     return tuple(words)
 
@@ -162,14 +163,20 @@ def _run(arguments: list[str]) -> int:
     waivers = waived(options.waive)
     policy = with_files(limited(load(options.policy), options, waivers), options)
     policy = effective(policy, vfork=options.vfork)
+    command = _command(options.command, optional=options.dry_run)
     request = Request(
-        _command(options.command), policy, options.cwd, tuple(options.env), waivers, missing,
+        command, policy, options.cwd, tuple(options.env), waivers, missing,
         options.audit_level, options.user,
     )  # fmt: skip
+    if options.dry_run:
+        from sandbox.cli import dry_run
+
+        return dry_run.show(request, logged=options.audit is not None)
     if options.audit == "-" and 2 in missing:
         raise UsageError("--audit -: standard error is closed")
     sinks = [] if options.audit is None else [open_sink(options.audit)]
     outcome_fd = _open_outcome(options.outcome)
+    check_places(request, options.audit, options.outcome)
     result = supervise(request, AuditLog(sinks), os.environ)
     _report(options, result)
     _write_outcome(outcome_fd, result)

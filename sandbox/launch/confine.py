@@ -15,7 +15,7 @@ from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
 from sandbox.policy.model import Files, Network
 from sandbox.policy.sections import PATH_NAMES
-from sandbox.rules.files import Right
+from sandbox.rules.files import Right, covered
 
 # linux/landlock.h
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -73,7 +73,7 @@ def _known(abi: int) -> _Rights:
 def confine(
     files: Files | None, names: Mapping[str, str], *, network: Network | None = None, waived: bool = False
 ) -> Confinement:
-    """The ruleset for a policy's `[files]` and `[network]`. `names` gives the values of `${cwd}` and the like.
+    """The ruleset for `[files]` and `[network]`. `names` gives the values of `${cwd}` and the like.
 
     Raises SetupError where the kernel has no Landlock and the lack is not waived, or refuses the ruleset.
     """
@@ -88,6 +88,11 @@ def confine(
             "accept that with --waive landlock=REASON"
         )
     known = _known(abi)
+    if network is not None and network.families and not known.network and not waived:
+        raise SetupError(
+            "this kernel's Landlock knows no TCP ports (Linux 6.7), so [network] would allow all of them; "
+            "accept that with --waive landlock=REASON"
+        )
     try:
         handled = known.files if files is not None else 0
         ports = known.network if network is not None else 0
@@ -157,6 +162,18 @@ def _allow(ruleset: int, paths: list[str], rights: int) -> None:
             calls.landlock_path(ruleset, fd, rights if directory else rights & ON_A_FILE)
         finally:
             os.close(fd)
+
+
+def check_kept_from(files: Files | None, cwd: str, kept: Iterable[tuple[str, str | None]]) -> None:
+    """Raises UsageError where a guest could write a file that tells of it: `kept` is (option, path)."""
+    if files is None:
+        return
+    roots = _real(files.write, {} if cwd == "/" else {"cwd": cwd})
+    for option, path in kept:
+        if path is None or not os.path.isfile(path):
+            continue
+        if covered(os.path.realpath(path), roots):
+            raise UsageError(f"{option} {path}: the guest may write there; choose a place it may not")
 
 
 def checked_paths(option: str, paths: Iterable[str]) -> tuple[str, ...]:

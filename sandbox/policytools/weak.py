@@ -58,7 +58,7 @@ def running(
 
 
 def _as_it_is(action: Decision | RewriteSpec) -> bool:
-    """True where the call runs with the guest's arguments. A confined emulation does what is allowed itself."""
+    """True where the call runs with the guest's arguments. A confined emulation acts itself."""
     return isinstance(action, Allow) or (isinstance(action, Emulate) and action.name not in CONFINED)
 
 

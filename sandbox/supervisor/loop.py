@@ -311,7 +311,9 @@ class Supervisor:
         if not self.shutdown.closing:
             self.births.on_end(task, stop)
         if task.tid == self.main:
-            self.endings.main_ended(stop, file_limit=self.policy.limits.file_size is not None)
+            size = self.policy.limits.file_size
+            if self.endings.main_ended(stop, file_limit=size is not None):
+                self.recorder.limit("file-size", size or 0)
             self.shutdown.close()
         else:
             self.peak_kb = max(self.peak_kb, stop.maxrss_kb)

@@ -18,6 +18,11 @@ CLONE_VFORK = 0x4000
 CLONE_THREAD = 0x10000
 
 
+# A call made over and over, such as a refused one in a loop, fills no disk: from the ninth on, records that
+# would be equal are counted, and the count is written with the next other record, or when it is this large.
+ONE_BY_ONE = 8
+AT_MOST_OWED = 4096
+
 Reader = Callable[[int], str | None]
 """How the text at an address of the guest is had; None where it cannot be read."""
 
@@ -64,6 +69,9 @@ class Recorder:
         self.counts: dict[str, dict[str, int]] = {}
         self.refusals: dict[tuple[str, str, int], int] = {}
         self.refused_paths: dict[str, str] = {}
+        self._last: dict[str, Any] | None = None
+        self._same = 0
+        self._owed = 0
         self.supervised = 0
         self.refused = 0
 
@@ -95,7 +103,25 @@ class Recorder:
         """Write the record of a judged call, with its result where it was watched."""
         if ret is not None:
             fields["ret"] = ret
-        self._log.emit("call", **fields)
+        if fields == self._last and self._same >= ONE_BY_ONE:
+            self._owed += 1
+            if self._owed == AT_MOST_OWED:
+                self.flush()
+            return
+        self._same = self._same + 1 if fields == self._last else 1
+        self._emit("call", **fields)
+        self._last = fields
+
+    def flush(self) -> None:
+        """Write what repeats are still owed: one record like the last, with how many more there were."""
+        if self._owed and self._last is not None:
+            owed, self._owed = self._owed, 0
+            self._log.emit("call", **self._last, repeats=owed)
+
+    def _emit(self, event: str, /, **fields: Any) -> None:
+        self.flush()
+        self._last = None
+        self._log.emit(event, **fields)
 
     def _count(self, name: str, word: str, verdict: Verdict) -> None:
         self.supervised += 1
@@ -115,14 +141,14 @@ class Recorder:
         self.refusals[fields["call"], rule, errno_] = 1
         self.refused_paths[rule] = path
         fields |= {"verdict": "refuse", "errno": errnos.errno_name(errno_), "rule": rule}
-        self._log.emit("call", **fields, path=path, allow=f"--{right} {path}")
+        self._emit("call", **fields, path=path, allow=f"--{right} {path}")
 
     def child(self, task: Task | None, born: Born, parent: Registers | None, child: Registers | None) -> None:
         """A task was made. The registers are those each side goes on with: the kernel writes the parent's
         rax (the child's pid) only after the stop at which the others are read."""
         request = born.request.flags
         kind = "thread" if request & CLONE_THREAD else "spawn" if request & CLONE_VFORK else "fork"
-        self._log.emit(
+        self._emit(
             "child",
             pid=task.tgid if task else born.parent,
             child=born.child,
@@ -135,24 +161,22 @@ class Recorder:
     def block(self, parent: Task, child: int) -> None:
         """The parent waits for the child's exec or end."""
         parent.blocked_since = time.monotonic_ns()
-        self._log.emit("vfork-block", pid=parent.tgid, child=child)
+        self._emit("vfork-block", pid=parent.tgid, child=child)
 
     def release(self, parent: Task, order: Release) -> None:
         """The parent's wait is over."""
         blocked = time.monotonic_ns() - parent.blocked_since
-        self._log.emit(
-            "vfork-release", pid=parent.tgid, child=order.child, cause=order.cause, blocked_ns=blocked
-        )
+        self._emit("vfork-release", pid=parent.tgid, child=order.child, cause=order.cause, blocked_ns=blocked)
 
     def exec(self, task: Task, path: str, argv: list[str], elf: dict[str, Any] | None) -> None:
         """A new image is in place; none of it ran."""
-        self._log.emit("exec", pid=task.tgid, path=path, argv=argv, elf=elf)
+        self._emit("exec", pid=task.tgid, path=path, argv=argv, elf=elf)
 
     def signal(self, task: Task, signo: int, sender: int | None) -> None:
         """A signal is about to be delivered."""
         if self._log.active:
             name = flags.signal_name(signo)
-            self._log.emit(
+            self._emit(
                 "signal", pid=task.tgid, signal=name, **{"from": "kernel" if sender is None else sender}
             )
 
@@ -168,8 +192,8 @@ class Recorder:
         else:
             fields["signal"] = flags.signal_name(stop.signo)
         usage = {"cpu_s": stop.cpu_us / 1e6, "max_rss_bytes": stop.maxrss_kb * 1024}
-        self._log.emit("exit", **fields, usage=usage)
+        self._emit("exit", **fields, usage=usage)
 
     def limit(self, which: str, value: float) -> None:
         """A limit of the run was reached."""
-        self._log.emit("limit", which=which, value=value)
+        self._emit("limit", which=which, value=value)

@@ -14,15 +14,19 @@ from typing import get_args
 
 import pytest
 
+from sandbox import rules
 from sandbox.audit import records
 from sandbox.cli import ctl
+from sandbox.cli import limits as limit_options
 from sandbox.cli import run as run_command
 from sandbox.outcome import Status
 from sandbox.policy import call_lists, conditions, layers, rule_tables
 from sandbox.policy.emulations import EMULATION_CALLS
 from sandbox.policy.groups import GROUPS
-from sandbox.policy.load import loads, shipped
-from sandbox.policy.model import Environment, Files, Limits, Process, Waiver
+from sandbox.policy.load import load, loads, shipped
+from sandbox.policy.model import Environment, Files, Limits, Network, Process, RewriteSpec, Waiver
+from sandbox.rules import files
+from sandbox.syscalls import table
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -147,8 +151,18 @@ def test_choices_are_documented(option: str, choice: str, path: Path) -> None:
     assert any(option.lstrip("-") in line and re.search(rf"\b{choice}\b", line) for line in lines)
 
 
+@pytest.mark.parametrize("path", [*COMPLETIONS, *EXPLAINERS], ids=name)
+@pytest.mark.parametrize("waiver", limit_options.WAIVERS)
+def test_waivers_are_documented(waiver: str, path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    waive = {".1": text.partition(".It Fl -waive")[2].partition(".It Fl")[0]}.get(
+        path.suffix, "\n".join(line for line in text.splitlines() if "wall" in line)
+    )
+    assert re.search(rf"(?<![\w-]){waiver}(?![\w-])", waive)
+
+
 @pytest.mark.parametrize(
-    "verb", [f"{verb} {one}".strip() for verb in ctl.VERBS for one in ctl.VERBS[verb].commands]
+    "verb", [f"{verb} {one}".strip() for verb in ctl.VERBS for one in ctl.VERBS[verb].commands or ("",)]
 )
 def test_verbs_are_in_the_manual(verb: str) -> None:
     assert f".It Cm {verb}\n" in read("docs/man/sandboxctl.1")
@@ -195,6 +209,7 @@ LANGUAGE = "docs/policy-language.md"
         ("Emulations", tuple(EMULATION_CALLS)),
         ("`[process]`", Process._fields),
         ("`[files]`", [*Files._fields, "add-read", "add-write", "add-exec"]),
+        ("`[network]`", Network._fields),
         ("`[limits]`", [field.replace("_", "-") for field in Limits._fields]),
         ("Groups", GROUPS),
     ],
@@ -225,6 +240,41 @@ def test_the_supervisors_own_rules_are_described() -> None:
     ids = refusal_ids()
     assert {"clone-untraced", "signals-outside"} <= ids
     assert first_column(section(LANGUAGE, "What no policy can allow")) == ids
+
+
+# ---- the threat model ----
+
+THREATS = "docs/threat-model.md"
+ATTACKS = {path.stem for path in (ROOT / "guests" / "attacks").glob("*.c")}
+
+
+def test_promises_name_attack_programs_that_there_are() -> None:
+    rows = re.findall(
+        r"^\| [^|]+ \| ([^|]+) \|$", section(THREATS, "Per promise: what tests it"), re.MULTILINE
+    )
+    named = {word for row in rows for word in re.findall(r"`([^`]*)`", row)}
+    assert len(rows) > 10
+    assert named <= ATTACKS
+
+
+def test_every_supervised_call_says_why_a_race_cannot_matter() -> None:
+    rewritten = {
+        rule.call
+        for policy in map(load, shipped())
+        for of_call in policy.rules.values()
+        for rule in of_call
+        if isinstance(rule.action, RewriteSpec)
+    }
+    seen = {table.name(nr) for nr in rules.SUPERVISED | files.CALLS} | rewritten
+    seen |= {call for calls in EMULATION_CALLS.values() for call in calls}
+    title = "Per supervised call: why a race cannot matter"
+    assert first_column(section(THREATS, title)) == seen
+
+
+def test_the_threat_model_has_every_policy() -> None:
+    assert {
+        policy for policy in shipped() if f"`{policy}`" in section(THREATS, "What is promised, by policy")
+    } == set(shipped())
 
 
 def toml_examples() -> list[str]:

@@ -20,7 +20,7 @@ RANKS = [
     {"seccomp", "rules", "audit"},
     {"launch", "supervisor"},
     {"runner"},
-    {"client", "worker", "report", "oci", "policytools", "attack"},
+    {"client", "worker", "report", "oci", "policytools", "attack", "doctor"},
     {"cli"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}

@@ -187,7 +187,7 @@ def test_what_cannot_be_read_is_one_line_and_status_2(
         ["audit", "show", "--pid", "x", "y"],
         ["audit", "show", "--ev", "x", "y"],
         ["audit", "verify", "a", "b"],
-        ["policy", "list"],
+        ["policy", "nosuch"],
     ],
 )
 def test_wrong_use_is_status_2(capsys: Capture, words: list[str]) -> None:

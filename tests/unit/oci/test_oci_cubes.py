@@ -132,3 +132,10 @@ def test_two_registers_are_compared_in_one_rule() -> None:
     ((first, second),) = compact([both])
     assert (first.index, first.op, first.value) == (0, "SCMP_CMP_EQ", 3)
     assert (second.index, second.value, second.value_two) == (2, 0xFF, 7)
+
+
+def test_all_registers_are_no_comparison() -> None:
+    halves = [*cubes.blocks(0, 5, 64), *cubes.blocks(6, TOP - 1, 64)]
+    assert compact(halves) == [()]
+    (one,) = compact([both for cube in halves if (both := cubes.meet(cube, (0xF << 64, 3 << 64)))])
+    assert [test.index for test in one] == [1]

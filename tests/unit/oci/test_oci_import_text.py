@@ -127,14 +127,15 @@ def test_how_tests_are_written(oci: Any, call: str, args: list[tuple[Any, ...]],
 
 
 def test_remarks_can_end_no_comment(oci: Any) -> None:
+    # Longer than any text that means something may be.
     remark = 'x\nverdict = "allow"\r\x1b[2J\u2028\u202e' + "y" * 5000
     entries = [
-        oci.entry("uname", comment=remark[:4000]),
-        oci.entry("reboot", comment=remark[:4000], includes={"caps": ["C\n[calls]"]}),
-        oci.entry("dup", "ALLOW", (0, "EQ", 1), comment=remark[:4000]),
+        oci.entry("uname", comment=remark),
+        oci.entry("reboot", comment=remark, includes={"caps": ["C\n[calls]"]}),
+        oci.entry("dup", "ALLOW", (0, "EQ", 1), comment=remark),
         oci.entry("a\n]", "ALLOW"),
     ]
-    made = oci.imported(oci.profile(*entries, comment=[remark[:4000], "two\n[calls]"]))
+    made = oci.imported(oci.profile(*entries, comment=[remark, "two\n[calls]"]))
     assert all(line.isprintable() for line in made.text.splitlines())
     assert len(made.text) < 20_000
     policy = oci.policy(made)

@@ -238,9 +238,12 @@ def test_any_imported_policy_comes_back(
     first = oci.policy(oci.imported(profile))
     exported = export_policy(first)
     again = loads(import_profile(exported.text.encode(), "again.json", Target()).text)
-    if any("too many" in loss for loss in exported.losses):
-        return
+    profile = json.loads(exported.text)
+    given_up = [loss for loss in exported.losses if loss.startswith("too-many-comparisons")]
     for call, args in calls:
         expected = oci.verdict(first, call, *args)
-        assert oci.judged(json.loads(exported.text), call, args) == {expected}
+        if any(call in loss for loss in given_up):
+            expected = oci.verdict(again, call, *args)
+            assert expected in ("38", "kill")
+        assert oci.judged(profile, call, args) == {expected}
         assert oci.verdict(again, call, *args) == expected

@@ -46,6 +46,7 @@ COMPARED: list[tuple[str, int, tuple[Any, ...], list[int], list[int]]] = [
     ("socket", 0, ("GT", 12), [13, B31, MAX32], [0, 12]),
     ("socket", 0, ("GE", B31), [B31, MAX32], [0, B31 - 1]),
     ("socket", 0, ("LT", B31), [0, B31 - 1], [B31, MAX32]),
+    ("socket", 0, ("LE", B31), [0, B31 - 1, B31], [B31 + 1, MAX32]),
     ("socket", 0, ("LE", MAX32), [0, 1, MAX32], []),
     ("socket", 0, ("GT", MAX32), [], [0, 1, MAX32]),
     ("socket", 1, ("MASKED_EQ", 0xF, 1), [1, 0x801], [2, 0x802]),
@@ -268,6 +269,16 @@ def test_the_inexact_is_named_and_stricter(
     policy = oci.policy(made)
     assert {oci.verdict(policy, call, *registers(arg[0], value)) for value in values} == {expected}
     assert any(one.startswith(f"syscalls[0].args[0] ({call}): ") and loss in one for one in made.losses)
+
+
+def test_an_inexact_rule_that_loosens_takes_nothing_from_the_others(oci: Any) -> None:
+    profile = oci.profile(
+        oci.entry("open", "ALLOW", (0, "EQ", 4096)), oci.entry("open", "ALLOW", (1, "EQ", 2))
+    )
+    made = oci.imported(profile)
+    policy = oci.policy(made)
+    assert len(made.losses) == 1
+    assert [oci.verdict(policy, "open", 4096, flags) for flags in (1, 2)] == ["1", "allow"]
 
 
 def test_a_rule_between_two_is_widened_to_the_strictest(oci: Any) -> None:

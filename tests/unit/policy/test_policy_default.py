@@ -41,7 +41,7 @@ COMMON = words(
         rt_sigprocmask rt_sigreturn rt_sigsuspend sched_getaffinity set_mempolicy get_mempolicy
         set_robust_list set_tid_address setpgid sigaltstack stat statfs statx sysinfo timer_create
         timer_settime times umask uname wait4 write writev kill tgkill tkill memfd_create membarrier
-        clock_gettime getrusage alarm setitimer mremap mincore sched_yield inotify_add_watch sendfile splice
+        clock_gettime getrusage alarm setitimer mremap mincore sched_yield sendfile splice
         close_range epoll_pwait2 futex_waitv mseal map_shadow_stack rt_sigqueueinfo rt_tgsigqueueinfo
         pidfd_open setgid setregid setresgid setresuid setreuid setuid
     """
@@ -61,8 +61,8 @@ SELDOM = words(
     """
         cachestat clock_getres dup3 epoll_create eventfd faccessat fgetxattr file_getattr flistxattr flock
         fsync futex_requeue futex_wait futex_wake get_robust_list getcpu getdents getitimer getpgid
-        getpriority getresgid getresuid getrlimit getsid getsockopt gettimeofday getxattrat inotify_init
-        inotify_init1 inotify_rm_watch ioprio_get listxattr listxattrat llistxattr lstat mbind mlock
+        getpriority getresgid getresuid getrlimit getsid getsockopt gettimeofday getxattrat
+ ioprio_get listxattr listxattrat llistxattr lstat mbind mlock
         mlock2 mlockall msync munlock munlockall nanosleep pause pipe pkey_free pkey_mprotect ppoll preadv
         preadv2 pwritev pwritev2 readahead readv recvfrom recvmmsg recvmsg remap_file_pages
         restart_syscall rt_sigpending rt_sigtimedwait sched_get_priority_max sched_get_priority_min
