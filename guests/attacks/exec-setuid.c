@@ -62,21 +62,6 @@ static int gains_user(char *path)
     return gained;
 }
 
-static int copy_self(void)
-{
-    static char bytes[65536];
-    long from = open_path(own_path(), O_RDONLY), to, got;
-
-    in_work(copy, "exec-setuid-copy");
-    raw(SYS_unlink, copy);
-    to = open_path(copy, O_WRONLY | O_CREAT);
-    while ((got = raw(SYS_read, from, bytes, sizeof bytes)) > 0)
-        raw(SYS_write, to, bytes, got);
-    raw(SYS_close, to);
-    raw(SYS_close, from);
-    return to >= 0;
-}
-
 static int copy_gains(const char *word)
 {
     return exited_with(wait_for(spawn_child(run_copy, (void *)word)), GOT_THROUGH);
@@ -87,7 +72,7 @@ static void try_copy(void)
     /* A vfs_cap_data of version 2: permitted, with the effective bit, CAP_DAC_OVERRIDE (capabilities(7)). */
     static const unsigned capability[5] = {0x02000001, 1 << 1, 0, 0, 0};
 
-    if (!copy_self())
+    if (!copy_self(in_work(copy, "exec-setuid-copy")))
         return;
     if (raw(SYS_chown, copy, NOBODY, NOBODY) == 0 && raw(SYS_chmod, copy, 06755) == 0)
         way(copy_gains("user"), "a set-user-ID copy");

@@ -26,7 +26,7 @@ static void hostile_pages(void)
 {
     long pages = raw(SYS_mmap, 0, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    memset((char *)pages, 'A', 2 * 4096);                /* NOLINT */
+    memset((char *)pages, 'A', 2 * 4096);
     raw(SYS_mprotect, pages + 2 * 4096, 4096, PROT_NONE);
     strange[STRANGE - 2] = (unsigned long)pages;             /* text without an end */
     strange[STRANGE - 1] = (unsigned long)pages + 2 * 4096 - 3; /* a word across the edge */

@@ -38,7 +38,7 @@ static void by_path_descriptor(void)
 
     way(raw(SYS_read, fd, bytes, sizeof bytes) > 0, "read of an O_PATH descriptor");
     map = raw(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
-    way(map > 0 && holds((char *)map, 64, SECRET_MARK), "mmap of an O_PATH descriptor"); /* NOLINT */
+    way(map > 0 && holds((char *)map, 64, SECRET_MARK), "mmap of an O_PATH descriptor");
     way(fd_tells(raw(SYS_openat, fd, "", O_RDONLY)), "openat with an empty path");
     way(fd_tells(raw(SYS_dup, fd)), "a copy of an O_PATH descriptor");
     raw(SYS_fcntl, fd, F_SETFL, O_RDONLY);

@@ -4,28 +4,7 @@
  * class: 108
  * contained: errno
  * build: musl */
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include "lib/files.h"
-
-static struct sockaddr_un address;
-static socklen_t address_size;
-
-static void name_path(const char *suffix)
-{
-    address.sun_family = AF_UNIX;
-    path_join(address.sun_path, path_socket(), suffix);
-    address_size = sizeof address;
-}
-
-static void name_abstract(const char *suffix)
-{
-    address.sun_family = AF_UNIX;
-    memset(address.sun_path, 0, sizeof address.sun_path);
-    path_join(address.sun_path + 1, abstract_socket(), suffix);
-    address_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address.sun_path + 1));
-}
+#include "lib/unix-address.h"
 
 /* A descriptor with one byte, to `address` where `named`. */
 static int sends(long fd, int named)
@@ -41,7 +20,6 @@ static int sends(long fd, int named)
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
     rights->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(rights), &fd, 0);
     *(int *)CMSG_DATA(rights) = 0;
     return raw(SYS_sendmsg, fd, &message, MSG_NOSIGNAL) >= 0;
 }
@@ -68,13 +46,13 @@ static void try_datagram(const char *what)
 int main(int argc, char **argv)
 {
     attack_start(argc, argv);
-    name_abstract("");
+    address_by_name("");
     try_stream("to an abstract stream socket");
-    name_abstract(".dgram");
+    address_by_name(".dgram");
     try_datagram("to an abstract datagram socket");
-    name_path("");
+    address_by_path("");
     try_stream("to a stream socket with a path");
-    name_path(".dgram");
+    address_by_path(".dgram");
     try_datagram("to a datagram socket with a path");
     for (long fd = 0; fd < 3; fd++)
         way(sends(fd, 1), "through standard input, output or error");

@@ -7,7 +7,7 @@
  * build: musl */
 #include "lib/files.h"
 
-static const char *const to_read[] = {"environ", "maps", "smaps", "auxv", "fd", "fdinfo", "syscall"};
+static const char *const to_read[] = {"environ", "maps", "smaps", "auxv", "fdinfo/0", "syscall", "stack"};
 static const char *const to_follow[] = {"root", "cwd", "exe", "fd/0", "fd/1", "ns/user"};
 
 static long read_from(const char *path)

@@ -17,7 +17,7 @@ static int reached(long result)
 static void try_memory(long pid, unsigned long at)
 {
     char bytes[16] = {0};
-    struct iovec here = {bytes, sizeof bytes}, there = {(void *)at, sizeof bytes}; /* NOLINT */
+    struct iovec here = {bytes, sizeof bytes}, there = {(void *)at, sizeof bytes};
 
     way(reached(raw(SYS_process_vm_readv, pid, &here, 1, &there, 1, 0)), "process_vm_readv");
     if (!natively || holds(bytes, sizeof bytes, COOKIE_MARK))
@@ -26,7 +26,7 @@ static void try_memory(long pid, unsigned long at)
 
 static void try_pages(long pid, unsigned long at)
 {
-    void *pages[1] = {(void *)(at & ~4095UL)}; /* NOLINT */
+    void *pages[1] = {(void *)(at & ~4095UL)};
     struct iovec there = {pages[0], 4096};
     long fd = raw(SYS_pidfd_open, pid, 0);
     int status[1];

@@ -5,6 +5,7 @@
  * class: 100
  * contained: errno killed
  * build: musl */
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -16,7 +17,7 @@ extern const char bare_syscall[];
 __asm__(".text\nbare_syscall: syscall\n\tret\n");
 
 static ucontext_t kept;
-static volatile int returned;
+static jmp_buf back;
 
 /* The registers for kill(victim, SIGCONT) at `bare_syscall`, which returns to where the signal came. */
 static void forge(ucontext_t *context)
@@ -24,7 +25,7 @@ static void forge(ucontext_t *context)
     greg_t *regs = context->uc_mcontext.gregs;
 
     regs[REG_RSP] -= 8 + 128;
-    *(greg_t *)regs[REG_RSP] = regs[REG_RIP]; /* NOLINT */
+    *(greg_t *)regs[REG_RSP] = regs[REG_RIP];
     regs[REG_RIP] = (greg_t)bare_syscall;
     regs[REG_RAX] = SYS_kill;
     regs[REG_RDI] = victim();
@@ -45,7 +46,7 @@ static long with_edited_frame(void)
     long result, self = raw(SYS_getpid);
 
     sigaction(SIGUSR1, &action, NULL);
-    __asm__ volatile("sub $256, %%rsp\n\tsyscall\n\tadd $256+136, %%rsp"
+    __asm__ volatile("sub $256, %%rsp\n\tsyscall\n\tadd $256+128, %%rsp"
                      : "=a"(result)
                      : "a"(SYS_kill), "D"(self), "S"(SIGUSR1)
                      : "rcx", "r11", "rdx", "memory", "cc");
@@ -65,6 +66,35 @@ static void return_to(ucontext_t *frame)
     __asm__ volatile("mov %0, %%rsp\n\tmov $15, %%eax\n\tsyscall" ::"r"(frame) : "memory");
 }
 
+static volatile long answer = -1;
+
+static _Noreturn void after_made_frame(void)
+{
+    long result;
+
+    __asm__ volatile("" : "=a"(result));
+    answer = result;
+    longjmp(back, 1);
+}
+
+/* The same call by a frame that no signal made: `after_made_frame` is where the bare call returns to. */
+static void by_made_frame(void)
+{
+    static ucontext_t forged;
+    static _Alignas(16) greg_t room[512];
+
+    forged = kept;
+    room[510] = (greg_t)after_made_frame;
+    forged.uc_mcontext.gregs[REG_RSP] = (greg_t)&room[510];
+    forged.uc_mcontext.gregs[REG_RIP] = (greg_t)bare_syscall;
+    forged.uc_mcontext.gregs[REG_RAX] = SYS_kill;
+    forged.uc_mcontext.gregs[REG_RDI] = victim();
+    forged.uc_mcontext.gregs[REG_RSI] = SIGCONT;
+    if (!setjmp(back))
+        return_to(&forged);
+    way(answer == 0, "a signal to the victim by a frame made from nothing");
+}
+
 static void by_segment(void)
 {
     /* mov $37,%eax; int $0x80; hlt: ebx and ecx come from the frame. */
@@ -73,7 +103,7 @@ static void by_segment(void)
                    -1, 0);
     greg_t *regs = kept.uc_mcontext.gregs;
 
-    memcpy((void *)low, code, sizeof code); /* NOLINT */
+    memcpy((void *)low, code, sizeof code);
     regs[REG_RIP] = low;
     regs[REG_RSP] = low + SIZE - 64;
     regs[REG_RBX] = victim();
@@ -82,7 +112,7 @@ static void by_segment(void)
     return_to(&kept);
 }
 
-/* Where the kernel has no 32-bit calls, and after one: the hlt faults. Natively eax says what the call answered. */
+/* After the 32-bit call the hlt faults, and eax says what it answered. */
 static void fault(int signo, siginfo_t *info, void *context)
 {
     greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -104,13 +134,7 @@ int main(int argc, char **argv)
     way(with_edited_frame() == 0, "a signal to the victim by an edited frame");
     sigaction(SIGUSR1, &keep, NULL);
     raw(SYS_kill, raw(SYS_getpid), SIGUSR1);
-    if (!returned++) {
-        static ucontext_t forged;
-
-        forged = kept;
-        forged.uc_mcontext.gregs[REG_RIP] = kept.uc_mcontext.gregs[REG_RIP];
-        return_to(&forged);
-    }
+    by_made_frame();
     sigaltstack(&other, NULL);
     sigaction(SIGSEGV, &last, NULL);
     by_segment();

@@ -1,4 +1,4 @@
-/* Stops without end: one child makes two hundred supervised calls, with a timer of a thousand ticks a second, and
+/* Stops without end: one child makes two thousand supervised calls, with a timer of a thousand ticks a second, and
  * twelve younger ones do nothing but such calls. A supervisor that serves the stop it finds first (the kernel's wait
  * looks at the youngest task first) never comes to the older child, or to its own clock. Natively there is nobody to
  * starve: it shows that the flood runs. Here the child gets its answers between the others', well within the wall
@@ -10,7 +10,7 @@
 
 #include "lib/ways.h"
 
-enum { FLOODS = 12, CALLS = 200 };
+enum { FLOODS = 12, CALLS = 2000 };
 
 static volatile sig_atomic_t ticks;
 

@@ -1,7 +1,8 @@
 /* A process whose memory its tracer may not read: PR_SET_DUMPABLE, and the exec of a file that may be run but not
- * read, both of which make it undumpable (prctl(2), ptrace(2)), with PR_SET_PTRACER beside them. A supervisor that
+ * read, both of which make it undumpable (prctl(2), ptrace(2)), with PR_SET_PTRACER beside them; and such a file that
+ * can still be read while the exec is judged, since another process changes its mode all the time. A supervisor that
  * allows what it cannot read lets everything through. Natively the victim is reached from such a process. Here
- * PR_SET_DUMPABLE is refused, and a call whose memory cannot be read is.
+ * PR_SET_DUMPABLE and the exec are refused, and a call whose memory cannot be read is.
  * class: 90
  * contained: errno killed
  * build: musl */
@@ -9,45 +10,65 @@
 
 #include "lib/files.h"
 
+enum { RACES = 60 };
+
 static char copy[PATH_SIZE];
 
-static int copy_unreadable(void)
-{
-    static char bytes[65536];
-    long from = open_path(own_path(), O_RDONLY), to, got;
-
-    in_work(copy, "undumpable-copy");
-    raw(SYS_unlink, copy);
-    to = open_path(copy, O_WRONLY | O_CREAT);
-    while ((got = raw(SYS_read, from, bytes, sizeof bytes)) > 0)
-        raw(SYS_write, to, bytes, got);
-    raw(SYS_close, from);
-    raw(SYS_close, to);
-    return to >= 0 && raw(SYS_chmod, copy, 0111) == 0;
-}
-
-static void actions(const char *what)
+static int actions(void)
 {
     char *nothing[] = {NULL};
+    int reached = reaches_victim() || path_tells(secret());
 
-    way(reaches_victim(), what);
-    way(path_tells(secret()), what);
     raw(SYS_execve, secret(), nothing, nothing);
     raw(SYS_execve, "/nonexistent/program", nothing, nothing);
+    return reached;
+}
+
+static long exec_copy(void *unused)
+{
+    (void)unused;
+    leave((int)-exec_stage_from(copy, "unreadable"));
+}
+
+static _Noreturn void keep_changing_mode(void)
+{
+    in_work(copy, "undumpable-copy");
+    for (;;) {
+        raw(SYS_chmod, copy, 0111);
+        linger(5);
+        raw(SYS_chmod, copy, 0755);
+        linger(5);
+    }
+}
+
+static void by_race(void)
+{
+    long changer = spawn_stage("changes");
+    int through = 0;
+
+    for (int i = 0; changer > 0 && i < RACES; i++)
+        through += exited_with(wait_for(spawn_child(exec_copy, NULL)), GOT_THROUGH);
+    raw(SYS_kill, changer, SIGKILL);
+    wait_for(changer);
+    way(through > 0, "from a program that could be read a moment before");
 }
 
 int main(int argc, char **argv)
 {
+    const char *now = stage(argc, argv);
+
     attack_start(argc, argv);
-    if (same_text(stage(argc, argv), "unreadable")) {
-        raw(SYS_unlink, own_path());
-        actions("from a program that cannot be read");
-        ways_end("an undumpable process");
-    }
+    if (same_text(now, "changes"))
+        keep_changing_mode();
+    if (same_text(now, "unreadable"))
+        leave(actions() ? GOT_THROUGH : 0);
     raw(SYS_prctl, PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0);
     raw(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
-    actions("after PR_SET_DUMPABLE");
-    if (copy_unreadable())
-        exec_stage_from(copy, "unreadable");
+    way(actions(), "after PR_SET_DUMPABLE");
+    if (copy_self(in_work(copy, "undumpable-copy")) && raw(SYS_chmod, copy, 0111) == 0) {
+        way(exited_with(wait_for(spawn_child(exec_copy, NULL)), GOT_THROUGH), "from a program that cannot be read");
+        by_race();
+    }
+    raw(SYS_unlink, copy);
     ways_end("an undumpable process");
 }

@@ -5,29 +5,7 @@
  * class: 110
  * contained: errno
  * build: musl */
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include "lib/files.h"
-
-static struct sockaddr_un address;
-static socklen_t address_size;
-
-static void name_path(const char *suffix)
-{
-    memset(&address, 0, sizeof address);
-    address.sun_family = AF_UNIX;
-    path_join(address.sun_path, path_socket(), suffix);
-    address_size = sizeof address;
-}
-
-static void name_abstract(const char *suffix)
-{
-    memset(&address, 0, sizeof address);
-    address.sun_family = AF_UNIX;
-    path_join(address.sun_path + 1, abstract_socket(), suffix);
-    address_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(address.sun_path + 1));
-}
+#include "lib/unix-address.h"
 
 static int reached(long result)
 {
@@ -67,7 +45,7 @@ static void try_bind(void)
 {
     long fd = raw(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
 
-    name_abstract(".squatted");
+    address_by_name(".squatted");
     way(raw(SYS_bind, fd, &address, address_size) == 0, "bind of an abstract name");
     raw(SYS_close, fd);
 }
@@ -76,9 +54,9 @@ int main(int argc, char **argv)
 {
     attack_start(argc, argv);
     for (int dgram = 0; dgram < 2; dgram++) {
-        name_abstract(dgram ? ".dgram" : "");
+        address_by_name(dgram ? ".dgram" : "");
         try_address();
-        name_path(dgram ? ".dgram" : "");
+        address_by_path(dgram ? ".dgram" : "");
         try_address();
     }
     try_bind();

@@ -22,7 +22,7 @@ from sandbox.audit.verifier import verify
 from sandbox.errors import AuditError, SetupError
 from sandbox.policy.load import load
 
-WALL = 10.0
+WALL = 30.0
 """Seconds an attack may take in the sandbox; a policy's own limit may be tighter."""
 _NATIVE_WALL = 30.0
 _PATIENCE = 30.0  # seconds on top of the wall limit until the supervisor itself is taken to hang

@@ -31,6 +31,8 @@ _MOST_COMPARED = 1500
 
 Args = tuple[Compared, ...]
 _Rules = dict[tuple[str, Action, Args], list[str]]
+# Names of calls by rule and by what a profile can't say of it.
+_Lost = dict[tuple[str, str], list[str]]
 
 
 class Exported(NamedTuple):
@@ -42,16 +44,17 @@ class Exported(NamedTuple):
 
 def export_policy(policy: Policy) -> Exported:
     """The profile under which libseccomp decides as the policy does, and stricter where it can't."""
-    losses: dict[str, None] = {}
-    default = _action(policy.unlisted, "unlisted", losses)
+    lost: _Lost = {}
+    default = _action(policy.unlisted, "unlisted", "every other call", lost)
     rules: _Rules = {}
     for nr in sorted({*policy.calls, *policy.rules}):
-        for rule, action, args in _call(policy, nr, default, losses):
+        for rule, action, args in _call(policy, nr, default, lost):
             rules.setdefault((rule, action, args), []).append(table.name(nr))
-    losses |= dict.fromkeys(_elsewhere(policy))
+    losses = [f"{rule} ({', '.join(names)}): {what}" for (rule, what), names in lost.items()]
+    losses += _elsewhere(policy)
     compared = sum(len(names) for (_, _, args), names in rules.items() if args)
     if compared > _MOST_COMPARED:
-        losses[f"{compared} rules with comparisons may not fit in the kernel's 4096 instructions"] = None
+        losses.append(f"{compared} rules with comparisons may not fit in the kernel's 4096 instructions")
     # Python's sort is stable: constant answers first, else in the order of the numbers.
     entries = [_entry(key, names) for key, names in sorted(rules.items(), key=lambda item: bool(item[0][2]))]
     profile = {
@@ -64,7 +67,7 @@ def export_policy(policy: Policy) -> Exported:
     return Exported(json.dumps(profile, indent=2) + "\n", tuple(losses))
 
 
-def _comments(policy: Policy, losses: dict[str, None]) -> list[str]:
+def _comments(policy: Policy, losses: list[str]) -> list[str]:
     about = f"Exported from the policy {policy.name}" + (
         f": {policy.description}" if policy.description else ""
     )
@@ -114,39 +117,40 @@ def _argument(one: Compared) -> dict[str, Any]:
     return {**found, "op": one.op}
 
 
-def _call(
-    policy: Policy, nr: int, default: Action, losses: dict[str, None]
-) -> Iterator[tuple[str, Action, Args]]:
+def _call(policy: Policy, nr: int, default: Action, lost: _Lost) -> Iterator[tuple[str, Action, Args]]:
     """The rules for one call, as (id, action, comparisons), but those that do what the default does."""
     try:
-        wanted = list(_wanted(policy, nr, losses))
+        wanted = list(_wanted(policy, nr, lost))
         found = apart(wanted[:-1] if wanted[-1].action == default else wanted)
     except TooManyCubesError:
-        losses[f"{table.name(nr)}: its rules need too many comparisons; it is always refused"] = None
-        found = [Region([EVERYTHING], _strictest(policy, nr), "too-many-comparisons")]
+        rule = "too-many-comparisons"
+        lost.setdefault((rule, "always refused"), []).append(table.name(nr))
+        found = [Region([EVERYTHING], _strictest(policy, nr), rule)]
     for region in found:
         if region.action != default:
             yield from ((region.rule, region.action, args) for args in compact(region.cubes))
 
 
-def _wanted(policy: Policy, nr: int, losses: dict[str, None]) -> Iterator[Region]:
+def _wanted(policy: Policy, nr: int, lost: _Lost) -> Iterator[Region]:
     """What the policy says of one call, first to last; a rewrite lets run what it would not change.
 
     The last region holds every call.
     """
+    name = table.name(nr)
     for rule in policy.rules.get(nr, ()):
         cubes = matched(rule)
-        what = f"{rule.id} ({table.name(nr)})"
         if isinstance(rule.action, RewriteSpec):
-            losses[f"{what}: rewrite: a call that would be rewritten is refused with ENOSYS"] = None
+            lost.setdefault((rule.id, "rewrite: what would be rewritten is refused with ENOSYS"), []).append(
+                name
+            )
             yield Region(intersect(cubes, [unchanged(rule.action)], LIMIT), _ALLOW, rule.id)
             yield Region(cubes, _REFUSE, rule.id)
         else:
-            yield Region(cubes, _action(rule.action, what, losses), rule.id)
+            yield Region(cubes, _action(rule.action, rule.id, name, lost), rule.id)
         if not rule.when and not rule.unless:
             return
     last = policy.calls.get(nr, policy.unlisted)
-    yield Region([EVERYTHING], _action(last, f"{last.rule} ({table.name(nr)})", losses), last.rule)
+    yield Region([EVERYTHING], _action(last, last.rule, name, lost), last.rule)
 
 
 def _strictest(policy: Policy, nr: int) -> Action:
@@ -155,24 +159,32 @@ def _strictest(policy: Policy, nr: int) -> Action:
     return _KILL if any(isinstance(one, Kill) for one in decisions) else _REFUSE
 
 
-def _action(decision: Decision, what: str, losses: dict[str, None]) -> Action:
-    """The action for a decision; what is lost by it is added to the losses."""
+def _action(decision: Decision, rule: str, call: str, lost: _Lost) -> Action:
+    """The action for a decision on a call; what a profile can't say of it is added to what is lost."""
     match decision:
         case Allow(watch=False):
             return _ALLOW
-        case Allow():
-            losses[f"{what}: watch: SCMP_ACT_LOG lets the call run and logs it, not its result"] = None
-            return _LOG
         case Refuse(errno=errno):
             return Action("SCMP_ACT_ERRNO", errno)
         case Return(value=0):
             return Action("SCMP_ACT_ERRNO", 0)
         case Kill():
             return _KILL
-        case Emulate(name=name):
-            losses[f"{what}: emulate {name}: refused with ENOSYS"] = None
-        case Return(value=value):
-            losses[f"{what}: return {value}: refused with ENOSYS"] = None
         case _:
-            losses[f"{what}: refused with ENOSYS"] = None
-    return _REFUSE
+            pass
+    what = _unsayable(decision)
+    lost.setdefault((rule, what), []).append(call)
+    return _LOG if isinstance(decision, Allow) else _REFUSE
+
+
+def _unsayable(decision: Decision) -> str:
+    """What a profile does instead of a decision it has no action for."""
+    match decision:
+        case Allow():
+            return "watch: SCMP_ACT_LOG lets the call run and logs it, but not its result"
+        case Emulate(name=name):
+            return f"emulate {name}: refused with ENOSYS"
+        case Return(value=value):
+            return f"return {value}: refused with ENOSYS"
+        case _:
+            return "refused with ENOSYS"

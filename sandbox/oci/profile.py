@@ -44,6 +44,7 @@ _TOP = (
 )  # fmt: skip
 _ENTRY = ("names", "name", "action", "errnoRet", "errno", "args", "comment", "includes", "excludes")
 _KERNEL = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})(?![0-9])")
+_MOST_REMARKS = 100
 _MAX_DATA = 0xFFFF
 _MAX64 = (1 << 64) - 1
 
@@ -147,7 +148,8 @@ def _comments(top: Node) -> tuple[str, ...]:
     found = top.at("comment")
     if found is None:
         return ()
-    return (found.text(),) if isinstance(found.value, str) else _texts(top, "comment")
+    remarks = [found] if isinstance(found.value, str) else found.items()
+    return tuple(remark.remark() for remark in remarks[:_MOST_REMARKS])
 
 
 def _architectures(top: Node) -> tuple[str, ...]:
@@ -195,7 +197,7 @@ def _entry(node: Node, unknown: list[str]) -> Entry:
         names=_names(node),
         action=_action(node, "action", "errnoRet", "errno"),
         args=tuple(_comparison(one, unknown) for one in _items(node, "args")),
-        comment=comment.text() if comment else "",
+        comment=comment.remark() if comment else "",
         includes=_conditions(node, "includes", unknown),
         excludes=_conditions(node, "excludes", unknown),
     )

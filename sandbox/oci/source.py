@@ -87,6 +87,11 @@ class Node:
             raise self.error("the text is too long", f"at most {_MAX_TEXT} characters")
         return text
 
+    def remark(self) -> str:
+        """This text, cut where it is too long: nothing depends on it."""
+        text: str = self._expect(str, 'text in " "')
+        return text[:_MAX_TEXT]
+
     def whole(self, low: int, high: int) -> int:
         """This whole number from `low` to `high`."""
         if not is_int(self.value) or not low <= self.value <= high:

@@ -78,6 +78,21 @@ static inline void canary_restore(void)
     raw(SYS_close, fd);
 }
 
+/* A copy of this program at `path`, writable by its owner; false where none can be made. */
+static inline int copy_self(const char *path)
+{
+    static char bytes[65536];
+    long from = open_path(own_path(), O_RDONLY), to, got;
+
+    raw(SYS_unlink, path);
+    to = open_path(path, O_WRONLY | O_CREAT);
+    while (to >= 0 && (got = raw(SYS_read, from, bytes, sizeof bytes)) > 0)
+        raw(SYS_write, to, bytes, got);
+    raw(SYS_close, from);
+    raw(SYS_close, to);
+    return to >= 0;
+}
+
 /* True where a byte can be written at the end of `fd`, which need not be the canary itself. Takes -errno too. */
 static inline int fd_takes(long fd)
 {

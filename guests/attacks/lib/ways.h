@@ -56,7 +56,7 @@ static inline const char *stage(int argc, char **argv)
 
 static inline char *own_path(void)
 {
-    return (char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr) */
+    return (char *)getauxval(AT_EXECFN);
 }
 
 /* Becomes a stage, run from `path`; returns -errno where it could not. */

@@ -1,0 +1,1 @@
+"""What this kernel and this user can enforce, found by trying it, and what a run would have of it."""

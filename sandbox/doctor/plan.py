@@ -1,0 +1,224 @@
+"""A run that is not made: what would be enforced for this policy on this kernel, and why it would be refused.
+
+The guest is really set up, with its user, ruleset and filter, and the program loaded; it is killed before
+the program's first instruction. So the kernel itself says whether the run could begin.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from sandbox import elf, rules
+from sandbox._kernel import calls, probe
+from sandbox.doctor.feature import printable
+from sandbox.doctor.limits import limit_lines
+from sandbox.doctor.listing import field, paths
+from sandbox.doctor.tally import tally
+from sandbox.errors import NotRunnableError, SandboxError, SetupError
+from sandbox.launch import confine, identity
+from sandbox.launch import program as launch
+from sandbox.policy.model import Policy
+from sandbox.rules import files
+from sandbox.runner import Request
+from sandbox.seccomp import bpf
+from sandbox.seccomp.compile import compile_policy
+
+
+class Plan(NamedTuple):
+    """Printable lines, and the error such a run would end with, None where it would begin."""
+
+    lines: tuple[str, ...]
+    refusal: SandboxError | None
+
+
+def plan(request: Request, outer: Mapping[str, str], *, logged: bool) -> Plan:
+    """What a run would have. `argv` may be empty; `logged` tells whether the run would have an audit log.
+
+    Nothing is left behind: no scratch directory, no process, no log.
+    """
+    rehearsal = _Rehearsal(request, outer, logged)
+    try:
+        lines = tuple(printable(line) for line in rehearsal.lines())
+    finally:
+        rehearsal.close()
+    return Plan(lines, rehearsal.refusal)
+
+
+class _Rehearsal:
+    def __init__(self, request: Request, outer: Mapping[str, str], logged: bool) -> None:
+        self.request = request
+        self.policy = request.policy
+        self.outer = outer
+        self.logged = logged
+        self.refusal: SandboxError | None = None
+        self.program: launch.Program | None = None
+        self.spec = calls.Spec(b"/", (b"/",), (), b"", closed=request.closed)
+        self.names: dict[str, str] = {}
+        self.watches_files = False
+
+    def close(self) -> None:
+        """Give up the program's file and the ruleset."""
+        if self.program is not None:
+            os.close(self.program.fd)
+        if self.spec.ruleset >= 0:
+            os.close(self.spec.ruleset)
+
+    def lines(self) -> Iterator[str]:
+        waivers = (*(one.name for one in self.policy.waivers), *self.request.waivers)
+        yield field("policy", f"{self.policy.name} ({self.policy.file}, sha256 {self.policy.sha256[:16]}…)")
+        yield field("kernel", f"Linux {os.uname().release}")
+        for part in (self._program, self._user, self._files, self._environment, self._filter, self._limits):
+            yield from self._told(part)
+        yield from process_lines(self.policy)
+        yield field("waivers", ", ".join(waivers) or "none")
+        if self.refusal is None:
+            yield from self._told(self._begin)
+        if self.refusal is None:
+            yield field("result", "the run would begin; nothing was run")
+        else:
+            yield field("result", f"the run would be refused, with exit status {self.refusal.exit_code}")
+
+    def _told(self, part: Callable[[], Iterator[str]]) -> Iterator[str]:
+        """The lines of a part, or why the run is refused there. The first refusal counts."""
+        try:
+            yield from list(part())
+        except SandboxError as error:
+            self.refusal = self.refusal or error
+            yield field("REFUSED", str(error))
+
+    def _program(self) -> Iterator[str]:
+        if not self.request.argv:
+            yield field("program", "none given: ${program} stands for nothing")
+            return
+        self.program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
+        facts = elf.facts(self.program.fd)
+        path = os.path.abspath(self.program.path) if self.request.cwd else self.program.path
+        self.spec = self.spec._replace(
+            path=os.fsencode(path), argv=tuple(os.fsencode(one) for one in self.request.argv)
+        )
+        loader = f", interpreter {facts.interpreter}" if facts.interpreter else ""
+        yield field("program", f"{self.program.path} ({facts.machine}, {facts.linkage}{loader})")
+
+    def _filter(self) -> Iterator[str]:
+        policy = launch.startable(self.policy)
+        record_all = self.logged and self.request.level == "all"
+        supervised = rules.SUPERVISED | (files.CALLS if self.watches_files else frozenset[int]())
+        program = compile_policy(policy, supervised, record_all=record_all)
+        self.spec = self.spec._replace(filter=bpf.encode(program))
+        count = tally(policy, supervised, record_all=record_all)
+        yield field("filter", f"{len(program.insns)} instructions for {sum(count)} system calls:")
+        yield field("", f"{count.allowed} allowed and {count.answered} answered in the kernel,")
+        yield field("", f"{count.supervised} left to the supervisor, {count.by_arguments} split by arguments")
+
+    def _user(self) -> Iterator[str]:
+        root = "root" in (*(one.name for one in self.policy.waivers), *self.request.waivers)
+        user = identity.choose(self.request.user, keep_root=root)
+        self.spec = self.spec._replace(user=user)
+        me = os.geteuid()
+        known = _user_name(user[0] if user else me)
+        if user is not None:
+            yield field("user", f"becomes {known}, group {user[1]}, no other groups, no capabilities")
+        elif me == 0:
+            yield field("user", "stays root (waived), without capabilities")
+        else:
+            yield field("user", f"stays {known}, without capabilities")
+
+    def _files(self) -> Iterator[str]:
+        wanted = self.policy.files
+        self.names = {"cwd": os.path.realpath(self.request.cwd or ".")}
+        if self.request.cwd is not None:
+            self.spec = self.spec._replace(cwd=os.fsencode(self.request.cwd))
+        if self.program is not None:
+            self.names["program"] = os.path.realpath(self.program.path)
+        if wanted is None:
+            yield field("landlock", "not asked for: the policy has no [files]")
+            return
+        told = list(self._scratch()) if wanted.scratch else []
+        confined = confine.confine(wanted, self.names, waived="landlock" in self.request.waivers)
+        self.watches_files = self.logged and bool(confined.allowed)
+        self.spec = self.spec._replace(ruleset=confined.ruleset)
+        yield field("landlock", confined.enforcement)
+        for right in ("read", "write", "exec"):
+            yield from paths(right, getattr(wanted, right), self.names)
+        yield from told
+
+    def _scratch(self) -> Iterator[str]:
+        parent = self.outer.get("TMPDIR", "/tmp")
+        if not os.path.isdir(parent):
+            raise SetupError(f"cannot make a scratch directory in {parent}: No such file or directory")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise SetupError(f"cannot make a scratch directory in {parent}: Permission denied")
+        self.names["scratch"] = os.path.join(os.path.realpath(parent), "(scratch)")
+        yield field("scratch", f"a private directory in {parent}, removed afterwards")
+
+    def _limits(self) -> Iterator[str]:
+        self.spec = self.spec._replace(limits=launch.limits(self.policy))
+        yield from limit_lines(self.policy)
+
+    def _environment(self) -> Iterator[str]:
+        env = launch.environment(self.policy.environment, self.request.env, self.outer)
+        env = confine.expanded(env, self.names)
+        if "scratch" in self.names:
+            env["TMPDIR"] = self.names["scratch"]
+        self.spec = self.spec._replace(
+            envp=tuple(os.fsencode(f"{name}={value}") for name, value in env.items())
+        )
+        yield field("environment", " ".join(sorted(env)) or "empty")
+
+    def _begin(self) -> Iterator[str]:
+        answer = probe.in_child(self._launch).value
+        if answer is None:
+            raise SetupError("the guest cannot be set up: what tried it was killed")
+        text, status, error = answer
+        if text:
+            refused = SetupError(text)
+            refused.exit_code = status
+            raise refused
+        for feature in ("ptrace", "no-new-privs", "seccomp"):
+            yield field(feature, "full: a guest was set up, and stopped before its execve")
+        if self.program is not None:
+            self._executed(self.program, error)
+            yield field("execve", "full: the program was loaded, and killed before its first instruction")
+
+    def _launch(self) -> tuple[str, int, int]:
+        """In a child: text and exit status of what failed, or '', and the errno of the program's execve."""
+        try:
+            event = launch.start(self.spec)
+        except SandboxError as error:
+            return str(error), error.exit_code, 0
+        return "", 0, probe.first_execve(event.pid) if self.program is not None else 0
+
+    def _executed(self, program: launch.Program, error: int) -> None:
+        if error == probe.DIED:
+            raise NotRunnableError(f"{program.path}: execve: the kernel killed the guest")
+        if error == 2:
+            facts = elf.facts(program.fd)
+            raise NotRunnableError(
+                f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
+            )
+        if error:
+            who = (
+                "; the guest is another user than you (see --user)" if self.spec.user and error == 13 else ""
+            )
+            raise NotRunnableError(f"{program.path}: execve: {os.strerror(error)}{who}")
+
+
+def process_lines(policy: Policy) -> Iterator[str]:
+    """`[process]` in words."""
+    if policy.process.vfork == "emulate":
+        yield field("vfork", "emulate: the supervisor holds the parent until its child execs or ends")
+    else:
+        yield field("vfork", "kernel: the kernel holds the parent")
+    yield field("threads", "allowed" if policy.process.threads else "refused")
+    yield field("vDSO", "there" if policy.process.vdso else "hidden: clocks are system calls")
+
+
+def _user_name(uid: int) -> str:
+    import pwd
+
+    try:
+        return f"{pwd.getpwuid(uid).pw_name} ({uid})"
+    except KeyError:
+        return f"user {uid}"

@@ -1,0 +1,153 @@
+"""What makes runs better but not possible, and what is good to know. Pure: facts in, features out."""
+
+from __future__ import annotations
+
+from sandbox.doctor.facts import Facts
+from sandbox.doctor.feature import Feature
+from sandbox.doctor.remedies import error_text, kernel, through_filter
+
+
+def close_range(facts: Facts) -> Feature:
+    """close_range(2)."""
+    purpose = "closing every descriptor but 0 to 2 in the guest with one call"
+    if facts.close_range == 0:
+        return Feature("close_range", "full", "it works", purpose)
+    lost = "speed only: descriptors are closed one by one"
+    remedies = (kernel("5.11"), *through_filter("close_range"))
+    return Feature("close_range", "partial", error_text(facts.close_range), purpose, "used", lost, remedies)
+
+
+def pidfd_open(facts: Facts) -> Feature:
+    """pidfd_open(2)."""
+    purpose = "watching a process without a race over its number"
+    if facts.pidfd_open == 0:
+        return Feature("pidfd_open", "full", "it works", purpose, "spare")
+    lost = "nothing of a run; guests that want it get the kernel's error"
+    remedies = (kernel("5.3"), *through_filter("pidfd_open"))
+    return Feature("pidfd_open", "none", error_text(facts.pidfd_open), purpose, "spare", lost, remedies)
+
+
+_USERNS_SETTINGS = (
+    ("max_user_namespaces", "0", "sudo sysctl -w user.max_user_namespaces=10000"),
+    ("unprivileged_userns_clone", "0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
+    (
+        "apparmor_restrict_unprivileged_userns", "1",
+        "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or a profile with `userns,`",
+    ),
+)  # fmt: skip
+
+
+def _userns_remedies(facts: Facts) -> tuple[str, ...]:
+    found = [how for name, bad, how in _USERNS_SETTINGS if facts.settings.get(name) == bad]
+    if facts.container or facts.is_filtered or not found:
+        found += through_filter("unshare and clone")
+    return tuple(found)
+
+
+def user_namespaces(facts: Facts) -> Feature:
+    """Making a user namespace."""
+    purpose = "other namespaces without privilege; guests themselves are refused them"
+    settings = [f"{name} {facts.settings[name]}" for name, _, _ in _USERNS_SETTINGS if name in facts.settings]
+    known = f" ({', '.join(settings)})" if settings else ""
+    error = facts.namespaces.user
+    if error == 0 and not (facts.uid != 0 and facts.namespaces.network):
+        return Feature("user namespaces", "full", f"one was made{known}", purpose, "spare")
+    lost = "network namespaces for ordinary users"
+    if error == 0:
+        found = f"one was made, but gives no privilege in it{known}"
+        return Feature("user namespaces", "partial", found, purpose, "spare", lost, _userns_remedies(facts))
+    found = f"unshare: {error_text(error)}{known}"
+    return Feature("user namespaces", "none", found, purpose, "spare", lost, _userns_remedies(facts))
+
+
+def network_namespaces(facts: Facts) -> Feature:
+    """Making a network namespace."""
+    purpose = "an empty network under the filter, which refuses sockets either way"
+    error = facts.namespaces.network
+    if error == 0:
+        return Feature("network namespaces", "full", "an empty one was made", purpose, "spare")
+    lost = "a second lock on the network; what a policy refuses stays refused"
+    remedies = ("docker run --cap-add=SYS_ADMIN",) if facts.uid == 0 else _userns_remedies(facts)
+    found = f"unshare: {error_text(error)}"
+    return Feature("network namespaces", "none", found, purpose, "spare", lost, remedies)
+
+
+def cgroups(facts: Facts) -> Feature:
+    """A cgroup v2 subtree of our own."""
+    name, purpose = "cgroup v2", "limits on the memory and number of a run's processes, kept by the kernel"
+    lost = "nothing of a run: the supervisor counts processes itself and looks at memory every 50 ms"
+    group = facts.cgroup
+    wanted = [one for one in ("memory", "pids") if one not in group.controllers]
+    if not group.path:
+        how = ("mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",)
+        return Feature(name, "none", "not mounted", purpose, "spare", lost, how)
+    if not group.writable:
+        return Feature(name, "none", f"{group.path} is not delegated to this user", purpose, "spare", lost,
+                       _delegation(facts))  # fmt: skip
+    if wanted:
+        found = f"{group.path} is ours, but has no controller for {' and '.join(wanted)}"
+        return Feature(name, "none" if len(wanted) == 2 else "partial", found, purpose, "spare", lost, (
+            "boot with cgroup_no_v1=all where cgroup v1 has the controllers (/proc/cgroups says so)",
+            f"enable them above it: echo '+{' +'.join(wanted)}' > cgroup.subtree_control in its parent",
+        ))  # fmt: skip
+    return Feature(name, "full", f"{group.path} is ours, with memory and pids", purpose, "spare")
+
+
+def _delegation(facts: Facts) -> tuple[str, ...]:
+    if facts.container:
+        return ("docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup:rw",)
+    return ("systemd-run --user --scope -p Delegate=yes sandboxctl doctor (and runs in the same way)",)
+
+
+def core_dumps(facts: Facts) -> Feature:
+    """Where core dumps go."""
+    purpose = "no core dumps of guests"
+    pattern = facts.core_pattern
+    if not pattern.startswith("|"):
+        return Feature("core dumps", "full", f"off, by RLIMIT_CORE; core_pattern {pattern!r}", purpose)
+    found = f"core_pattern pipes to {pattern[1:].split(' ')[0]!r}"
+    lost = (
+        "RLIMIT_CORE does not hold for a pipe (core(5)): a crashing guest's memory goes to that helper, "
+        "which is privileged and reads what a guest wrote"
+    )
+    return Feature("core dumps", "partial", found, purpose, "used", lost,
+                   ("sudo sysctl -w kernel.core_pattern=core",))  # fmt: skip
+
+
+def container(facts: Facts) -> Feature:
+    """Signs of a container."""
+    purpose = "a container's own filter and capabilities come on top"
+    return Feature("container", "note", facts.container or "no sign of one", purpose)
+
+
+def outer_filter(facts: Facts) -> Feature:
+    """A filter that is on already."""
+    purpose = "of two filters the stricter answer holds: a policy can allow no more than the outer one"
+    mode, count = facts.status.get("Seccomp", "0"), facts.status.get("Seccomp_filters", "")
+    if mode == "0":
+        return Feature("outer seccomp filter", "note", "none", purpose)
+    found = f"mode {mode}" + (f", {count} filters" if count else "")
+    return Feature("outer seccomp filter", "note", found, purpose)
+
+
+_PRESENCE = {True: "present", False: "absent", None: "unknown: it could not be tried"}
+
+
+def ia32(facts: Facts) -> Feature:
+    """32-bit system calls."""
+    purpose = (
+        "another table of system calls (int 0x80): the filter kills a guest that uses it, present or not"
+    )
+    return Feature("IA32 emulation", "note", _PRESENCE[facts.ia32], purpose)
+
+
+def x32(facts: Facts) -> Feature:
+    """x32 system calls."""
+    purpose = "64-bit calls under other numbers: the filter kills a guest that uses one, present or not"
+    return Feature("x32", "note", _PRESENCE[facts.x32], purpose)
+
+
+CHECKS = (
+    close_range, user_namespaces, network_namespaces, cgroups, pidfd_open, core_dumps, container,
+    outer_filter, ia32, x32,
+)  # fmt: skip
