@@ -17,7 +17,6 @@ import pytest
 from sandbox import rules
 from sandbox.audit import records
 from sandbox.cli import ctl
-from sandbox.cli import limits as limit_options
 from sandbox.cli import run as run_command
 from sandbox.outcome import Status
 from sandbox.policy import call_lists, conditions, layers, rule_tables
@@ -26,6 +25,7 @@ from sandbox.policy.groups import GROUPS
 from sandbox.policy.load import load, loads, shipped
 from sandbox.policy.model import Environment, Files, Limits, Network, Process, RewriteSpec, Waiver
 from sandbox.rules import files
+from sandbox.runner import WAIVERS
 from sandbox.syscalls import table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,7 +152,7 @@ def test_choices_are_documented(option: str, choice: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [*COMPLETIONS, *EXPLAINERS], ids=name)
-@pytest.mark.parametrize("waiver", limit_options.WAIVERS)
+@pytest.mark.parametrize("waiver", WAIVERS)
 def test_waivers_are_documented(waiver: str, path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     waive = {".1": text.partition(".It Fl -waive")[2].partition(".It Fl")[0]}.get(
