@@ -18,7 +18,7 @@ enum {
     OUTPUT = 1 << 17,
     ARENA = 64 * 1024,
     LEVELS = 10,
-    STEPS = 24,
+    STEPS = 80,
     SIGNALS = 16,
     STACK = 16 * 1024,
     NO_MARKER = 0xffffffff,
@@ -46,7 +46,7 @@ struct seen {
     int status; /* what wait4 said of the child this step made, -1 without one */
     long rax;
     unsigned long changed;
-    long childless; /* what wait4 answered after a step that made no task: -ECHILD where there is no child */
+    long childless; /* what wait4 answered after a step that made no task: -ECHILD where there is no child; 1 unasked */
 };
 
 struct level {
@@ -213,7 +213,7 @@ static void await_sharing_child(const struct step *step)
 static void account_for_tasks(const struct step *step, struct seen *seen)
 {
     seen->status = -1;
-    seen->childless = 0;
+    seen->childless = 1;
     if (!makes_tasks(step) || (probe.flags & NO_REAPING))
         return;
     if (seen->rax > 0) {

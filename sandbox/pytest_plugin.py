@@ -7,14 +7,16 @@ sandbox is imported before a test asks for it.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
     from sandbox.audit.records import CallRecord, Record
+    from sandbox.conformance.probe import Result
+    from sandbox.conformance.rows import Row
     from sandbox.outcome import Outcome
     from sandbox.policy.model import Policy
 
@@ -195,3 +197,98 @@ def _told(run: Run) -> str:
         f"{one.call}({pairs(one.args, ', ')}) = {one.errno}, rule {one.rule}" for one in refused[-_SHOWN:]
     ]
     return "\n".join(lines)
+
+
+# ---- conformance tables ----
+
+TABLE = ".conform.toml"
+"""How the name of a file ends whose rows become tests."""
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ConformanceTable | None:
+    """A table of conformance rows, one test for each."""
+    if not file_path.name.endswith(TABLE):
+        return None
+    table: ConformanceTable = ConformanceTable.from_parent(parent, path=file_path)
+    return table
+
+
+class ConformanceTable(pytest.File):
+    """A file of rows. Those selected run together, when the first of them is asked for."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._results: dict[str, Result] = {}
+
+    def collect(self) -> Iterator[ConformanceRow]:
+        """One test for each row. A table that is wrong is a collection error of one line."""
+        from sandbox.conformance import tables
+        from sandbox.errors import SandboxError
+
+        try:
+            rows = tables.load([str(self.path)])[0].rows
+        except SandboxError as error:
+            raise self.CollectError(str(error)) from None
+        for row in rows:
+            yield ConformanceRow.from_parent(self, name=row.id, row=row)
+
+    def result(self, row: Row) -> Result:
+        """What came of a row. Raises SandboxError where rows of its kind cannot be run."""
+        if row.id not in self._results:
+            self._run([one for one in self._selected() if _kind(one) == _kind(row)])
+        return self._results[row.id]
+
+    def _selected(self) -> list[Row]:
+        items = (item for item in self.session.items if isinstance(item, ConformanceRow))
+        return [item.row for item in items if item.parent is self]
+
+    def _run(self, rows: list[Row]) -> None:
+        from sandbox.conformance.run import run_probes
+
+        policy, level = _kind(rows[0])
+        results = run_probes(
+            policy, [row.probe for row in rows], level="all" if level == "all" else "decisions"
+        )
+        self._results |= {row.id: result for row, result in zip(rows, results, strict=True)}
+
+
+def _kind(row: Row) -> tuple[str, str]:
+    return row.policy, row.level
+
+
+class BrokenPromiseError(Exception):
+    """A row does not hold; the arguments are the differences."""
+
+
+class ConformanceRow(pytest.Item):
+    """One row of a table."""
+
+    parent: ConformanceTable
+
+    def __init__(self, *, row: Row, **options: Any) -> None:
+        super().__init__(**options)
+        self.row = row
+
+    def runtest(self) -> None:
+        """Compare what came of the row with what it says. Raises BrokenPromiseError."""
+        from sandbox.conformance.judge import differences
+
+        if found := differences(self.row, self.parent.result(self.row)):
+            raise BrokenPromiseError(*found)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The differences, or why the row cannot be run, in a few lines instead of a traceback."""
+        from sandbox.errors import SandboxError
+
+        match excinfo.value:
+            case BrokenPromiseError(args=found):
+                says = [self.row.says] if self.row.says else []
+                return "\n".join([f"{self.path.name}:{self.row.line}: row {self.row.id}", *says, *found])
+            case SandboxError() as error:
+                return f"{self.path.name}:{self.row.line}: row {self.row.id} cannot be run: {error}"
+            case _:
+                return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the row stands."""
+        return self.path, self.row.line - 1, self.name

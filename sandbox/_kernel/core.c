@@ -480,21 +480,78 @@ static int sleep_for_signal(sb_event *event, int64_t deadline_ns)
     return 0;
 }
 
+/* ---- fairness ----
+ *
+ * wait4(-1) looks at tasks in a fixed order, so young tasks that stop all the time would hide an older one's
+ * stop for ever. From time to time everything there is to report is taken at once and served in its order. */
+
+struct report {
+    int pid, status;
+    struct rusage usage;
+};
+
+static struct report queue[512];
+static size_t queued, served;
+
+static int any_report(struct report *report)
+{
+    return wait4(-1, &report->status, __WALL | __WNOTHREAD | WNOHANG, &report->usage);
+}
+
+/* A task that was killed in its stop reports its end too: the stop before it is then nobody's any more. */
+static void forget_stop(int pid)
+{
+    for (size_t i = 0; i < queued; i++)
+        if (queue[i].pid == pid)
+            queue[i].pid = 0;
+}
+
+static void take_all(void)
+{
+    queued = served = 0;
+    while (queued < sizeof queue / sizeof *queue) {
+        int pid = any_report(&queue[queued]);
+
+        if (pid <= 0)
+            return;
+        if (!WIFSTOPPED(queue[queued].status))
+            forget_stop(pid);
+        queue[queued++].pid = pid;
+    }
+}
+
+static int next_queued(sb_event *event)
+{
+    while (served < queued) {
+        const struct report *report = &queue[served++];
+
+        if (report->pid) {
+            take_status(event, report->pid, report->status, &report->usage);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* __WNOTHREAD: only what this thread traces or started (wait(2)). */
 int sb_wait(sb_event *event, int64_t deadline_ns)
 {
     for (;;) {
-        struct rusage usage;
-        int status, done, pid;
+        struct report report;
+        int done, pid;
 
         if (stops_until_control-- == 0) {
             stops_until_control = CONTROL_INTERVAL;
             if (poll_control(event, deadline_ns))
                 return 0;
+            if (served == queued)
+                take_all();
         }
-        pid = wait4(-1, &status, __WALL | __WNOTHREAD | WNOHANG, &usage);
+        if (next_queued(event))
+            return 0;
+        pid = any_report(&report);
         if (pid > 0)
-            return take_status(event, pid, status, &usage), 0;
+            return take_status(event, pid, report.status, &report.usage), 0;
         if (pid < 0 && errno == ECHILD)
             return event->kind = SB_NONE, 0;
         if (pid < 0 && errno != EINTR)

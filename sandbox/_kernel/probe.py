@@ -22,7 +22,7 @@ from sandbox._kernel._core import ffi, lib
 DIED = -1
 """The errno of a probe whose child died, which is what a filter that kills does to it."""
 
-CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
+CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC = 0x1000_0000, 0x4000_0000, 0x0800_0000
 NOBODY = 65534
 
 _GIVE_UP = 10  # seconds
@@ -58,7 +58,8 @@ class Traced(NamedTuple):
 
 
 class Namespaces(NamedTuple):
-    """The errno of making a user namespace, and of making a network namespace (in it, unless we are root)."""
+    """The errno of making a user namespace, and of making namespaces for network and System V IPC (inside
+    the first, unless we are root)."""
 
     user: int
     network: int
@@ -230,8 +231,8 @@ def namespaces() -> Namespaces:
         return 0 if _libc.unshare(flag) == 0 else ctypes.get_errno()
 
     if os.geteuid() == 0:
-        return Namespaces(*(_tried(unshare, one) for one in (CLONE_NEWUSER, CLONE_NEWNET)))
-    answer = in_child(lambda: [unshare(CLONE_NEWUSER), unshare(CLONE_NEWNET)]).value
+        return Namespaces(*(_tried(unshare, one) for one in (CLONE_NEWUSER, CLONE_NEWNET | CLONE_NEWIPC)))
+    answer = in_child(lambda: [unshare(CLONE_NEWUSER), unshare(CLONE_NEWNET | CLONE_NEWIPC)]).value
     return Namespaces(*answer) if isinstance(answer, list) else Namespaces(DIED, DIED)
 
 

@@ -171,6 +171,7 @@ def _run(arguments: list[str]) -> int:
     if options.dry_run:
         from sandbox.cli import dry_run
 
+        check_places(request, options.audit, options.outcome)
         return dry_run.show(request, logged=options.audit is not None)
     if options.audit == "-" and 2 in missing:
         raise UsageError("--audit -: standard error is closed")

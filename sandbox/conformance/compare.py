@@ -23,20 +23,27 @@ def as_probe(derived: Derived) -> Probe:
     return Probe(derived.call.nr, args, isolate=isinstance(derived.verdict, Kill), name=derived.id)
 
 
-def problem(derived: Derived, usual: Result, recorded: Result, *, marked: bool = True) -> str:
+def problem(derived: Derived, usual: Result, recorded: Result | None, *, marked: bool = True) -> str:
     """What of the two results is not as the verdict says, one line; '' where all is.
 
     `usual` comes of a run that records decisions (`marked`: its records can be told apart), `recorded` of one
-    that records every call.
+    that records every call; None where there was none.
     """
-    for result in (usual, recorded):
-        if wrong := _wrong(derived.verdict, result):
-            return wrong
-    for result, every in ((usual, False), (recorded, True)):
-        needed = _is_recorded(derived.verdict, every) and (every or marked)
-        if wrong := _record(derived, result, needed=needed):
-            return wrong
-    if isinstance(derived.verdict, Allow) and not _alike(usual.rax, recorded.rax):
+    verdict = derived.verdict
+    if wrong := _wrong(verdict, usual):
+        return wrong
+    if wrong := _record(derived, usual, needed=marked and _is_recorded(verdict, every=False)):
+        return wrong
+    return "" if recorded is None else _problem_recorded(derived, usual, recorded)
+
+
+def _problem_recorded(derived: Derived, usual: Result, recorded: Result) -> str:
+    verdict = derived.verdict
+    if wrong := _wrong(verdict, recorded):
+        return wrong
+    if wrong := _record(derived, recorded, needed=_is_recorded(verdict, every=True)):
+        return wrong
+    if isinstance(verdict, Allow) and not _alike(usual.rax, recorded.rax):
         return f"let run, it came back with {shown(recorded)}, but with {shown(usual)} when not recorded"
     return ""
 
@@ -74,8 +81,8 @@ def _wrong(verdict: Verdict, result: Result) -> str:
             good = result.died == _SIGSYS
         case Refuse(errno=number):
             good = result.rax == -number
-        case Return(deed=deed) if deed is not None:
-            good = result.rax is not None  # the value is that of success, and there is nothing to do it to
+        case Return() if _does_something(verdict):
+            good = result.rax is not None
         case Return(value=value):
             good = result.rax == _EFAULT if _unreachable(verdict) else _returned(value, result.rax)
         case Allow() | Rewrite():
@@ -98,12 +105,18 @@ def _record(derived: Derived, result: Result, *, needed: bool) -> str:
     word = _WORDS[type(derived.verdict)]
     if record is None or record.nr != derived.call.nr:
         return f"no record says that rule {rule} decided" if needed else ""
-    if (record.verdict, record.rule) != (word, rule):
+    words = (word, "refuse") if _does_something(derived.verdict) else (word,)
+    if record.verdict not in words or record.rule != rule:
         return f"expected {word} by rule {rule}, the log says {record.verdict} by {record.rule}"
     return ""
 
 
-def _is_recorded(verdict: Verdict, every: bool) -> bool:
+def _does_something(verdict: Verdict) -> bool:
+    """Whether the supervisor does something for the guest, at which it may fail."""
+    return isinstance(verdict, Return) and verdict.deed is not None
+
+
+def _is_recorded(verdict: Verdict, *, every: bool) -> bool:
     match verdict:
         case Kill(rule="x32"):
             return False

@@ -111,13 +111,25 @@ def derive(policy: Policy) -> Derivation:
     """Probes for every rule and every number."""
     notes: list[str] = []
     probes: dict[Call, Derived] = {}
-    numbers = sorted({*range(LAST_NUMBER + 1), *policy.calls, *policy.rules, *ODD_NUMBERS})
-    for nr in (*numbers, *FOREIGN_NUMBERS):
+    for nr in (*_numbers(policy, notes), *FOREIGN_NUMBERS):
         for args in _arguments(policy, nr, notes):
             call = Call(nr, args)
             if call not in probes:
                 probes[call] = _derived(policy, call)
     return Derivation(tuple(probes.values()), tuple(notes))
+
+
+def _numbers(policy: Policy, notes: list[str]) -> list[int]:
+    """Which numbers are tried, in order; of those that are no calls only some where each costs a process."""
+    calls = {*table.NUMBERS.values(), *policy.calls, *policy.rules}
+    if isinstance(policy.unlisted, Kill):
+        no_calls = {nr + 1 for nr in calls} - calls
+        notes.append(
+            "unlisted calls kill: of the numbers that are no calls, only the first after a call is tried"
+        )
+    else:
+        no_calls = set(range(LAST_NUMBER + 1)) - calls
+    return sorted(calls | no_calls | set(ODD_NUMBERS))
 
 
 def _derived(policy: Policy, call: Call) -> Derived:

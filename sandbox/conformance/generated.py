@@ -11,7 +11,7 @@ from sandbox.conformance.derive import Derived, derive
 from sandbox.conformance.probe import Result
 from sandbox.conformance.run import Vfork, run_probes
 from sandbox.errors import UsageError
-from sandbox.outcome import Allow
+from sandbox.outcome import Allow, Kill
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
 from sandbox.syscalls import table
@@ -59,14 +59,16 @@ def conform(policy: str, *, vfork: Vfork | None = None) -> Conformance:
         raise UsageError(f"cannot probe {loaded.name}: {missing}")
     derivation = derive(loaded)
     tried = [one for one in derivation.probes if not one.skip]
-    probes = [compare.as_probe(one) for one in tried]
-    usual = run_probes(policy, probes, vfork=vfork)
-    recorded = run_probes(policy, probes, vfork=vfork, level="all")
+    usual = run_probes(policy, [compare.as_probe(one) for one in tried], vfork=vfork)
+    # What kills may cost a process each time, and says no more when every call is recorded.
+    lives = [one for one in tried if not isinstance(one.verdict, Kill)]
+    results = run_probes(policy, [compare.as_probe(one) for one in lives], vfork=vfork, level="all")
+    recorded = dict(zip(lives, results, strict=True))
     # Without a call that marks the probes in the log, an ordinary run's records belong to none.
     marked = any(result.records for result in usual)
     checked = tuple(
-        Checked(one, seen, compare.problem(one, seen, full, marked=marked))
-        for one, seen, full in zip(tried, usual, recorded, strict=True)
+        Checked(one, seen, compare.problem(one, seen, recorded.get(one), marked=marked))
+        for one, seen in zip(tried, usual, strict=True)
     )
     skipped = tuple(one for one in derivation.probes if one.skip)
     return Conformance(loaded.name, checked, skipped, derivation.notes)

@@ -17,7 +17,7 @@ TEXTS_AT = 40 * 1024
 """Where in the arena texts and blocks are put; beneath the stack, all is the probe's own."""
 LEVELS = 10
 """How deep tasks may be nested: the prober is level 0, its child level 1."""
-STEPS = 24
+STEPS = 80
 """How many calls one task may make."""
 
 UNMAPPED = 0x2000_0000_0000

@@ -15,10 +15,10 @@ from sandbox.policy.source import Table
 from sandbox.syscalls import flags
 
 RECORD_KEYS = ("verdict", "errno", "rule", "nr", "call", "args", "ret")
-_STEP = (*CALL_KEYS, "spin", "expect")
+_STEP = (*CALL_KEYS, "spin", "times", "expect")
 _ROW = (
-    "id", "says", *CALL_KEYS, "before", "children", "isolate", "reap", "memory", "expect", "registers", "child",
-    "writes", "record", "events", "signals", "level", "kernel", "native", "because",
+    "id", "says", *CALL_KEYS, "before", "children", "isolate", "reap", "memory", "expect", "registers",
+    "child", "writes", "record", "events", "signals", "level", "kernel", "native", "because",
 )  # fmt: skip
 
 
@@ -103,16 +103,19 @@ class RowReader:
     def _steps(
         self, key: str, tables: Sequence[Table]
     ) -> tuple[tuple[Step, ...], tuple[Expected | None, ...]]:
-        if len(tables) >= STEPS:
-            raise self.row.error(key, "too many steps", f"at most {STEPS - 1}")
-        steps, wanted = [], []
+        steps: list[Step] = []
+        wanted: list[Expected | None] = []
         for one in tables:
             one.only("key of a step", _STEP)
             [(_, step)] = CallReader(one, several=False).steps()
-            steps.append(step._replace(spin=one.whole("spin", 0, 1 << 24) if "spin" in one.data else 0))
-            wanted.append(
+            times = one.whole("times", 1, STEPS - 1) if "times" in one.data else 1
+            spin = one.whole("spin", 0, 1 << 24) if "spin" in one.data else 0
+            steps += [step._replace(spin=spin)] * times
+            wanted += [
                 one.convert("expect", values.EXPECTATION, values.expected) if "expect" in one.data else None
-            )
+            ] * times
+        if len(steps) >= STEPS:
+            raise self.row.error(key, "too many steps", f"at most {STEPS - 1}")
         return tuple(steps), tuple(wanted)
 
     def _memory(self) -> tuple[tuple[int, bytes], ...]:

@@ -167,7 +167,7 @@ class _Native:
 
 
 def _end(outcome: Mapping[str, Any], err: bytes) -> Result:
-    """What the end of its process says of the probe it was at. Raises SetupError where the prober says why."""
+    """What the end of its process says of the probe it was at. Raises SetupError if the prober says why."""
     if b"FAIL: " in err:
         raise SetupError(f"the prober: {err.decode(errors='backslashreplace').strip()}")
     if outcome.get("status") == "limit":

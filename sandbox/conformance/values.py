@@ -1,4 +1,4 @@
-"""What a table writes for an argument or a result, as values. Whatever is wrong is a ValueError that says so."""
+"""What a table writes for an argument or a result, as values. Whatever is wrong is a ValueError."""
 
 from __future__ import annotations
 
@@ -233,6 +233,6 @@ def choices(value: Any) -> Sequence[Choice] | None:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, dict):
-        value = next(iter(value.values()))
-    return re.sub(r"[^\w|+.-]+", "-", str(value)).strip("-")[:40] or "empty"
+    text = " ".join(map(str, value.values())) if isinstance(value, dict) else str(value).removeprefix("text:")
+    word = re.sub(r"[^\w|+.-]+", "-", re.sub(r"^-(?=\d)", "minus ", text)).strip("-")
+    return word[:40] or "empty"

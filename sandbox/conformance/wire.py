@@ -35,7 +35,7 @@ _KINDS = {"arena": 1, "result": 2, "word": 3, "handler": 4, "restorer": 5}
 _BYTES = 6
 _ISOLATE, _NO_REAPING = 1, 2
 _NO_MARKER = 0xFFFF_FFFF
-_ECHILD = -10
+_ECHILD, _UNASKED = -10, 1
 _CAME_BACK = 2
 
 _PROBE = struct.Struct("<6I")
@@ -166,7 +166,7 @@ def _seen(data: bytes, at: int) -> StepResult:
     return StepResult(
         rax, True, before, after, _changed(mask),
         None if status == -1 else status,
-        None if childless == 0 and rax >= 0 else childless == _ECHILD,
+        None if childless == _UNASKED else childless == _ECHILD,
     )  # fmt: skip
 
 

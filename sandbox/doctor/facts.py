@@ -10,6 +10,7 @@ from sandbox._kernel.probe import Namespaces, Traced
 from sandbox.doctor.cgroups import Cgroup, find_cgroup
 from sandbox.errors import SetupError
 from sandbox.launch.confine import confine
+from sandbox.launch.identity import may_make_namespaces
 from sandbox.policy.model import Files
 
 _SETTINGS = {
@@ -37,6 +38,7 @@ class Facts(NamedTuple):
     close_range: int
     pidfd_open: int
     namespaces: Namespaces
+    may_isolate: bool
     cgroup: Cgroup
     settings: dict[str, str]
     status: dict[str, str]
@@ -84,6 +86,7 @@ def gather() -> Facts:
         close_range=probe.close_range(),
         pidfd_open=probe.pidfd_open(),
         namespaces=probe.namespaces(),
+        may_isolate=may_make_namespaces(),
         cgroup=find_cgroup(read("/proc/self/mountinfo"), read("/proc/self/cgroup")),
         settings={name: text for name, path in _SETTINGS.items() if (text := read(path))},
         status=_fields(read("/proc/self/status")),

@@ -28,7 +28,7 @@ def machine(facts: Facts) -> Feature:
         lost = "everything: the supervisor cannot tell which call a guest makes"
         return Feature("kernel", "none", found, purpose, "needed", lost, (kernel("5.3"),))
     if release < (5, 13):
-        lost = "[files], which needs Landlock"
+        lost = "[files] and [network], which need Landlock"
         return Feature("kernel", "partial", found, purpose, "needed", lost, (kernel("5.13"),))
     return Feature("kernel", "full", found, purpose, "needed")
 
@@ -133,7 +133,7 @@ def memory(facts: Facts) -> Feature:
 
 def landlock(facts: Facts) -> Feature:
     """Landlock: its ABI, and what that lacks."""
-    purpose = "[files]: which paths a guest can read, write and execute, decided by the kernel"
+    purpose = "[files] and the ports of [network], decided by the kernel"
     if facts.landlock_abi > 0 and not facts.restrict:
         level, _, rest = facts.landlock.partition(": ")
         if level == "full":
@@ -143,7 +143,7 @@ def landlock(facts: Facts) -> Feature:
             found = f"ABI {facts.landlock_abi}, put on"
             return Feature("Landlock", "partial", found, purpose, "needed", lost, (kernel("6.12"),))
     found = f"none: {error_text(-facts.landlock_abi if facts.landlock_abi < 0 else facts.restrict)}"
-    lost = "every policy with [files], such as default; --waive landlock=REASON accepts the lack"
+    lost = "every policy with [files] or [network], such as default; --waive landlock=REASON accepts the lack"
     return Feature("Landlock", "none", found, purpose, "needed", lost, _landlock_remedies(facts))
 
 

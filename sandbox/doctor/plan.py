@@ -69,7 +69,10 @@ class _Rehearsal:
         waivers = (*(one.name for one in self.policy.waivers), *self.request.waivers)
         yield field("policy", f"{self.policy.name} ({self.policy.file}, sha256 {self.policy.sha256[:16]}…)")
         yield field("kernel", f"Linux {os.uname().release}")
-        for part in (self._program, self._user, self._files, self._environment, self._filter, self._limits):
+        for part in (
+            self._program, self._user, self._files, self._network, self._environment, self._filter,
+            self._limits,
+        ):  # fmt: skip
             yield from self._told(part)
         yield from process_lines(self.policy)
         yield field("waivers", ", ".join(waivers) or "none")
@@ -127,22 +130,40 @@ class _Rehearsal:
 
     def _files(self) -> Iterator[str]:
         wanted = self.policy.files
-        self.names = {"cwd": os.path.realpath(self.request.cwd or ".")}
+        directory = os.path.realpath(self.request.cwd or ".")
+        if directory != "/":
+            self.names["cwd"] = directory
         if self.request.cwd is not None:
             self.spec = self.spec._replace(cwd=os.fsencode(self.request.cwd))
         if self.program is not None:
             self.names["program"] = os.path.realpath(self.program.path)
-        if wanted is None:
-            yield field("landlock", "not asked for: the policy has no [files]")
-            return
-        told = list(self._scratch()) if wanted.scratch else []
-        confined = confine.confine(wanted, self.names, waived="landlock" in self.request.waivers)
+        told = list(self._scratch()) if wanted is not None and wanted.scratch else []
+        confined = confine.confine(
+            wanted, self.names, network=self.policy.network, waived="landlock" in self.request.waivers
+        )
         self.watches_files = self.logged and bool(confined.allowed)
         self.spec = self.spec._replace(ruleset=confined.ruleset)
         yield field("landlock", confined.enforcement)
+        if wanted is None:
+            yield field("files", "not confined: the policy has no [files]")
+            return
         for right in ("read", "write", "exec"):
             yield from paths(right, getattr(wanted, right), self.names)
         yield from told
+
+    def _network(self) -> Iterator[str]:
+        network = self.policy.network
+        if network is None:
+            yield field("network", "not confined but by rules: the policy has no [network]")
+            return
+        yield field("network", " ".join(network.families) or "none")
+        for name, ports in (("  connect", network.connect), ("  bind", network.bind)):
+            if network.families:
+                yield field(name, " ".join(map(str, ports)) or "no TCP port")
+        if not network.families:
+            may = identity.may_make_namespaces()
+            self.spec = self.spec._replace(isolate=identity.NETWORK_AND_IPC if may else 0)
+            yield field("  namespace", "full: an empty one" if may else "none: it needs root")
 
     def _scratch(self) -> Iterator[str]:
         parent = self.outer.get("TMPDIR", "/tmp")

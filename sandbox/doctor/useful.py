@@ -52,7 +52,7 @@ def user_namespaces(facts: Facts) -> Feature:
     error = facts.namespaces.user
     if error == 0 and not (facts.uid != 0 and facts.namespaces.network):
         return Feature("user namespaces", "full", f"one was made{known}", purpose, "spare")
-    lost = "network namespaces for ordinary users"
+    lost = "nothing of a run: guests get no user namespace"
     if error == 0:
         found = f"one was made, but gives no privilege in it{known}"
         return Feature("user namespaces", "partial", found, purpose, "spare", lost, _userns_remedies(facts))
@@ -61,15 +61,25 @@ def user_namespaces(facts: Facts) -> Feature:
 
 
 def network_namespaces(facts: Facts) -> Feature:
-    """Making a network namespace."""
-    purpose = "an empty network under the filter, which refuses sockets either way"
+    """Making namespaces for the network and System V IPC."""
+    name = "network namespaces"
+    purpose = "an empty network under the filter, in runs that root starts under a policy without network"
     error = facts.namespaces.network
     if error == 0:
-        return Feature("network namespaces", "full", "an empty one was made", purpose, "spare")
-    lost = "a second lock on the network; what a policy refuses stays refused"
-    remedies = ("docker run --cap-add=SYS_ADMIN",) if facts.uid == 0 else _userns_remedies(facts)
+        found = (
+            "an empty one was made" if facts.may_isolate else "an empty one was made, but without privilege"
+        )
+        return Feature(name, "full", found, purpose, "used" if facts.may_isolate else "spare")
     found = f"unshare: {error_text(error)}"
-    return Feature("network namespaces", "none", found, purpose, "spare", lost, remedies)
+    if facts.may_isolate:
+        # The run does not know that it will fail, so it does not do without.
+        lost = "runs that root starts under a policy without network, such as default"
+        remedies = (*through_filter("unshare"), "docker run --cap-drop=SYS_ADMIN: runs then do without")
+        return Feature(name, "none", found, purpose, "needed", lost, remedies)
+    lost = "a second lock on the network: the filter refuses sockets without it, too"
+    if facts.uid == 0:
+        return Feature(name, "none", found, purpose, "used", lost, ("docker run --cap-add=SYS_ADMIN",))
+    return Feature(name, "none", found, purpose, "spare", lost, _userns_remedies(facts))
 
 
 def cgroups(facts: Facts) -> Feature:

@@ -21,7 +21,8 @@ RANKS = [
     {"launch", "supervisor"},
     {"runner"},
     {"client", "worker", "report", "oci", "policytools", "attack", "doctor"},
-    {"cli"},
+    {"conformance"},
+    {"cli", "pytest_plugin"},
 ]
 RANK = {room: rank for rank, rooms in enumerate(RANKS) for room in rooms}
 DOOR = {"cffi", "ptrace"}

@@ -34,6 +34,7 @@ GOOD = Facts(
     close_range=0,
     pidfd_open=0,
     namespaces=Namespaces(0, 0),
+    may_isolate=False,
     cgroup=Cgroup("/sys/fs/cgroup/user", ("cpu", "memory", "pids"), True),
     settings={},
     status={"Seccomp": "0"},
@@ -118,6 +119,12 @@ SHORTFALLS: list[tuple[str, dict[str, Any], Level, str]] = [
     ),
     ("network namespaces", {"namespaces": Namespaces(0, EPERM)}, "none", "allows unshare"),
     ("network namespaces", {"namespaces": Namespaces(0, EPERM), "uid": 0}, "none", "--cap-add=SYS_ADMIN"),
+    (
+        "network namespaces",
+        {"namespaces": Namespaces(0, EPERM), "uid": 0, "may_isolate": True},
+        "none",
+        "--cap-drop=SYS_ADMIN",
+    ),
     ("cgroup v2", {"cgroup": Cgroup()}, "none", "mount -t cgroup2"),
     ("cgroup v2", {"cgroup": Cgroup("/c", ("memory", "pids"))}, "none", "Delegate=yes"),
     ("cgroup v2", {"cgroup": Cgroup("/c"), "container": "Docker"}, "none", "docker run"),
@@ -224,6 +231,7 @@ FACTS = st.builds(
     close_range=ERRORS,
     pidfd_open=ERRORS,
     namespaces=st.builds(Namespaces, ERRORS, ERRORS),
+    may_isolate=st.booleans(),
     cgroup=st.builds(
         Cgroup,
         st.sampled_from(["", "/c"]),

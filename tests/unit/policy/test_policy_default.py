@@ -40,7 +40,7 @@ COMMON = words(
         pipe2 pkey_alloc poll pread64 pselect6 pwrite64 read readlink readlinkat rseq rt_sigaction
         rt_sigprocmask rt_sigreturn rt_sigsuspend sched_getaffinity set_mempolicy get_mempolicy
         set_robust_list set_tid_address setpgid sigaltstack stat statfs statx sysinfo timer_create
-        timer_settime times umask uname wait4 write writev kill tgkill tkill memfd_create membarrier
+        timer_settime times umask uname wait4 write writev kill tgkill tkill membarrier
         clock_gettime getrusage alarm setitimer mremap mincore sched_yield sendfile splice
         close_range epoll_pwait2 futex_waitv mseal map_shadow_stack rt_sigqueueinfo rt_tgsigqueueinfo
         pidfd_open setgid setregid setresgid setresuid setreuid setuid
