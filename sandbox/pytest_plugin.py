@@ -243,9 +243,12 @@ class ConformanceTable(pytest.File):
         return [item.row for item in items if item.parent is self]
 
     def _run(self, rows: list[Row]) -> None:
+        from sandbox.conformance.generated import check_probeable
         from sandbox.conformance.run import run_probes
+        from sandbox.policy.load import load
 
         policy, level = _kind(rows[0])
+        check_probeable(load(policy))
         results = run_probes(
             policy, [row.probe for row in rows], level="all" if level == "all" else "decisions"
         )

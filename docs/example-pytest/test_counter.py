@@ -19,7 +19,7 @@ def test_secrets_are_out_of_reach(sandboxed):
 def test_it_makes_no_files(sandboxed):
     run = sandboxed(["touch", "left-behind"])
     assert run.outcome.exit_code == 1
-    assert {(call.errno, call.rule) for call in run.refused} == {("EROFS", "open-for-reading")}
+    assert ("openat", "open-for-reading") in [(call.call, call.rule) for call in run.refused]
 
 
 @pytest.mark.policy("nameless.toml")

@@ -46,6 +46,7 @@ VERBS = {
         },
     ),
     "doctor": Verb("say what this kernel and this user can enforce", module="sandbox.cli.doctor"),
+    "conform": Verb("try every promise of a policy on this kernel", module="sandbox.cli.conform"),
     "policy": Verb(
         "read, check, explain and exchange policies",
         {

@@ -28,7 +28,6 @@ from sandbox.policytools.boxes import (
     value_passing,
 )
 from sandbox.rules.clone import TASK_LIMIT
-from sandbox.seccomp.table import spans
 from sandbox.syscalls import table
 from sandbox.syscalls.call import MASK64, X32_BIT, Call
 
@@ -247,23 +246,28 @@ def _around(rule: Rule, inside: Args, base: Args, notes: list[str]) -> Iterator[
         for start in dict.fromkeys((inside, base)):
             for value in values:
                 yield _with(start, condition, value)
+        if condition.bits == 32:
+            # The kernel takes an int from the lower half of the register, whatever is in the upper.
+            yield _with(inside, condition, condition.values[0] | 1 << 63, full=True)
+            yield _with(inside, condition, condition.values[0] + 1 | 1 << 32, full=True)
 
 
 def _edges(condition: Condition) -> list[int]:
-    """Values of the condition's masked bits at both sides of every edge; for a test of a few values, also
-    those that differ in one bit."""
+    """Values of the condition's masked bits at both sides of every edge, and the least and greatest of the
+    type; for a test of a few values, also those that differ in one bit."""
     mask = look(condition)[1]
-    found = spans(condition)
-    values = {value for first, last in found for value in (first - 1, first, last, last + 1)}
+    top, sign = (1 << condition.bits) - 1, 1 << (condition.bits - 1)
+    values = {(one + step) & top for one in condition.values for step in (-1, 0, 1)}
+    values |= {0, mask, sign & mask, (sign - 1) & mask}
     if condition.op in ("in", "notin") and len(condition.values) <= 2:
         values |= {one ^ 1 << bit for one in condition.values for bit in range(condition.bits)}
-    return sorted(value for value in values if value >= 0 and value & mask == value)
+    return sorted(value for value in values if value & mask == value)
 
 
-def _with(args: Args, condition: Condition, value: int) -> Args:
-    """The arguments with the bits the condition looks at replaced."""
+def _with(args: Args, condition: Condition, value: int, *, full: bool = False) -> Args:
+    """The arguments with the bits the condition looks at replaced, or with all bits of that argument."""
     values = list(args)
-    mask = look(condition)[1]
+    mask = MASK64 if full else look(condition)[1]
     values[condition.index] = values[condition.index] & MASK64 & ~mask | value
     return _six(values)
 

@@ -55,8 +55,7 @@ def conform(policy: str, *, vfork: Vfork | None = None) -> Conformance:
     the prober itself needs.
     """
     loaded = load(policy)
-    if missing := unprobeable(loaded):
-        raise UsageError(f"cannot probe {loaded.name}: {missing}")
+    check_probeable(loaded)
     derivation = derive(loaded)
     tried = [one for one in derivation.probes if not one.skip]
     usual = run_probes(policy, [compare.as_probe(one) for one in tried], vfork=vfork)
@@ -74,15 +73,13 @@ def conform(policy: str, *, vfork: Vfork | None = None) -> Conformance:
     return Conformance(loaded.name, checked, skipped, derivation.notes)
 
 
-def unprobeable(policy: Policy) -> str:
-    """Which call that the prober needs the policy does not let run; '' where it lets all."""
+def check_probeable(policy: Policy) -> None:
+    """Raises UsageError where the policy does not let run what the prober cannot do without."""
     for name, (first, second, third) in _NEEDED:
-        call = Call(table.NUMBERS[name], (first, second, third, 0, 0, 0))
-        decision = policy.decide(call)
+        decision = policy.decide(Call(table.NUMBERS[name], (first, second, third, 0, 0, 0)))
         if not isinstance(decision, Allow):
-            word = type(decision).__name__.lower()
-            return f"the prober needs {name}, and rule {decision.rule} answers it with {word}"
-    return ""
+            why = f"the prober needs {name}, and rule {decision.rule} does not let it run"
+            raise UsageError(f"cannot probe {policy.name}: {why}")
 
 
 def reasons(skipped: Sequence[Derived]) -> list[tuple[str, list[str], int]]:

@@ -27,8 +27,10 @@ def differences(row: Row, result: Result, mode: Mode = "emulate") -> list[str]:
     found += _registers(row, expect, result)
     if mode != "native" or not isinstance(row.native, Differs):
         found += [*_memory(row, result), *_steps(row, result), *_signals(row, result)]
-    if expect.child or (mode != "native" and row.child is not None):
-        found += _child(row, result)
+    if expect.child:
+        found += _child(
+            row if mode != "native" or row.native == row.expect else row._replace(child=None), result
+        )
     return found if mode == "native" else [*found, *_log(row, result)]
 
 

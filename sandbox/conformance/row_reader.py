@@ -45,7 +45,9 @@ class RowReader:
         for suffix, step in calls.steps():
             name = f"{base.id}-{suffix}" if suffix else base.id
             yield base._replace(
-                id=name, probe=base.probe._replace(nr=step.nr, args=step.args, entry=step.entry, name=name)
+                id=name,
+                family=base.id,
+                probe=base.probe._replace(nr=step.nr, args=step.args, entry=step.entry, name=name),
             )
 
     def _base(self) -> Row:

@@ -21,7 +21,8 @@ class Row(NamedTuple):
 
     `steps` holds what is expected of steps of each level (None: nothing). `writes` is (offset, bytes) of the
     only memory that changes; None where memory is the guest's own matter. `record` and `events` are fields
-    of audit records; `no_record` says that there is none. `native` is None where the row is not run natively.
+    of audit records; `no_record` says that there is none. `family` is the id the table gives to all rows that
+    one `[[row]]` stands for. `native` is None where the row is not run natively.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Row(NamedTuple):
     kernel: Differs | None = None
     native: Expected | Differs | None = None
     because: str = ""
+    family: str = ""
     file: str = ""
     line: int = 0
 

@@ -36,7 +36,7 @@ _PATIENCE = 60.0  # seconds on top of it until the supervisor itself is taken to
 _BATCH = 500
 _COMMAND = "import sys; sys.path[:0] = [{root!r}]; from sandbox.cli.run import main; sys.exit(main())"
 _MARK_AT = 0x5000_0000_0000
-_WRITE, _CLONE, _NOBODYS = 1, 56, 499
+_WRITE, _CLONE, _WAIT4, _NOBODYS = 1, 56, 61, 499
 _CLONE_FLAGS = 0x4111
 
 
@@ -85,12 +85,13 @@ def run_native(probes: Sequence[Probe], *, wall: float = WALL) -> list[Result]:
 def _run_all(place: _Supervised | _Native, probes: Sequence[Probe], *, can_isolate: bool) -> list[Result]:
     results: dict[int, Result] = {}
     alone = [index for index, probe in enumerate(probes) if probe.isolate and not can_isolate]
-    together = [index for index in range(len(probes)) if index not in set(alone)]
+    together = sorted(set(range(len(probes))) - set(alone))
     encoded = [
         wire.encode(at, probe, isolate=probe.isolate and can_isolate) for at, probe in enumerate(probes)
     ]
     for batch in [*_batches(together, encoded), *([index] for index in alone)]:
         _run_batch(place, batch, encoded, results)
+    results = {index: _recorded(result, probes[index].nr) for index, result in results.items()}
     return [results[index] for index in range(len(probes))]
 
 
@@ -120,7 +121,7 @@ def _run_batch(
         # A process that only ran out of time on the way to this probe gets another try, from here.
         if left and not (ended.end.hung and done):
             records = _intervals(ended.records, place.marker).get(left[0], ())
-            results[left[0]] = _recorded(ended.end, records, place.marker)
+            results[left[0]] = ended.end._replace(records=tuple(records))
             left = left[1:]
 
 
@@ -143,7 +144,8 @@ class _Supervised:
         if outcome.get("status") in (None, "setup-error", "internal-error"):
             reason = outcome.get("reason") or err.decode(errors="backslashreplace").strip()
             raise SetupError(f"the prober cannot be run: {reason or 'the sandbox ended without an outcome'}")
-        return _Ended(_reports(out), _end(outcome, err), _records(ground.log))
+        records = _records(ground.log)
+        return _Ended(_reports(out), _end({**outcome, **_own_exit(records)}, err), records)
 
 
 class _Native:
@@ -176,6 +178,15 @@ def _end(outcome: Mapping[str, Any], err: bytes) -> Result:
         return Result(died=outcome["signal"])
     # 0 is also how it ends when every probe is made: whoever has probes left decides.
     return Result(exited=outcome["exit_code"])
+
+
+def _own_exit(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """How the prober itself ended. The outcome tells of a violation, also where a child was killed for it."""
+    main = next((record["pid"] for record in records if "pid" in record), None)
+    for record in records:
+        if record["event"] == "exit" and record["pid"] == main:
+            return {"exit_code": record.get("code"), "signal": record.get("signal")}
+    return {}
 
 
 def _reports(out: bytes) -> dict[int, Result]:
@@ -233,7 +244,9 @@ def _records(path: str) -> list[dict[str, Any]]:
 
 def _can_isolate(policy: Policy) -> bool:
     decision = policy.decide(Call(_CLONE, (_CLONE_FLAGS, 1 << 40, 0, 0, 0, 0)))
-    return isinstance(decision, Allow) and isinstance(policy.decide(Call(61)), Allow)
+    return isinstance(decision, Allow) and isinstance(
+        policy.decide(Call(_WAIT4, (1000, 0, 0, 0, 0, 0))), Allow
+    )
 
 
 def _marker(policy: Policy, level: Level) -> Marker:
@@ -288,16 +301,18 @@ def _intervals(records: Sequence[dict[str, Any]], marker: Marker) -> dict[int, l
 def _with_records(ended: _Ended, marker: Marker) -> dict[int, Result]:
     intervals = _intervals(ended.records, marker)
     return {
-        index: _recorded(result, intervals.get(index, ()), marker) for index, result in ended.reports.items()
+        index: result._replace(records=tuple(intervals.get(index, ())))
+        for index, result in ended.reports.items()
     }
 
 
-def _recorded(result: Result, records: Sequence[dict[str, Any]], marker: Marker) -> Result:
-    """With the records of the interval, and the judged call's: the first call of the marker's task."""
-    if not records:
+def _recorded(result: Result, nr: int) -> Result:
+    """Without the marker's record, and with the judged call's: the next call of the marker's task."""
+    if not result.records:
         return result
-    tid = records[0]["tid"]
-    own = (one for one in records[1:] if one["event"] == "call" and one["tid"] == tid)
+    tid = result.records[0]["tid"]
+    own = (one for one in result.records[1:] if one["event"] == "call" and one["tid"] == tid)
     first = next(own, None)
-    call = typed(first) if first is not None else None
-    return result._replace(record=call if isinstance(call, CallRecord) else None, records=tuple(records[1:]))
+    is_judged = first is not None and first["nr"] == nr & 0xFFFF_FFFF
+    call = typed(first) if first is not None and is_judged else None
+    return result._replace(record=call if isinstance(call, CallRecord) else None, records=result.records[1:])

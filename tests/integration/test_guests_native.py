@@ -99,7 +99,7 @@ DOES_NOT_HOLD = [
 ]
 
 # Run by tests of their own below.
-OTHERS = {"copy", "deaf", "echo-env", "orphan", "vfork-forever"}
+OTHERS = {"copy", "deaf", "echo-env", "orphan", "prober", "vfork-forever", "vfork-random"}
 
 
 def run_builder(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,11 @@ HEAVY = {"dataclasses", "inspect", "subprocess", "elftools", "ptrace", "logging"
 
 def test_a_run_loads_nothing_heavy() -> None:
     assert not {name.split(".")[0] for name in loaded_after("import sandbox.cli.run")} & HEAVY
+
+
+def test_every_room_is_packaged() -> None:
+    listed = set(
+        tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    )
+    there = {".".join(path.parent.relative_to(PACKAGE.parent).parts) for path in PACKAGE.rglob("__init__.py")}
+    assert listed == there | {"sandbox.policies"}

@@ -1,0 +1,128 @@
+"""Running what promises a policy has: its tables' rows, and the probes derived from its rules."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from sandbox.conformance import compare, generated, judge, tables
+from sandbox.conformance.judge import Mode
+from sandbox.conformance.probe import Result
+from sandbox.conformance.rows import Promise, Row
+from sandbox.conformance.run import Vfork, run_native, run_probes
+from sandbox.policy.load import load
+from sandbox.syscalls import table
+
+DERIVED = "what its own rules say"
+
+
+class Checked(NamedTuple):
+    """One row, what came of it in words, and every difference; none where it holds."""
+
+    id: str
+    says: str
+    call: str
+    got: str
+    differences: tuple[str, ...]
+    where: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is as promised."""
+        return not self.differences
+
+
+class Part(NamedTuple):
+    """Rows under one title; `notes` say what could not be tried."""
+
+    policy: str
+    title: str
+    rows: tuple[Checked, ...]
+    notes: tuple[str, ...] = ()
+
+
+def find(target: str) -> tuple[list[str], str | None]:
+    """The tables to run for what a person named, and the policy to derive probes from, if any.
+
+    A file with `[[row]]`s is a table; anything else names a policy, whose shipped tables are taken where it
+    has some.
+    """
+    if os.path.isfile(target) and _is_table(target):
+        return [target], None
+    return tables.shipped(target), target
+
+
+def _is_table(path: str) -> bool:
+    """Whether a file is meant as a table. One that cannot be read is left to whoever reads it."""
+    try:
+        with open(path, "rb") as stream:
+            return "row" in tomllib.loads(stream.read(tables.MAX_BYTES).decode())
+    except (OSError, ValueError, RecursionError):
+        return path.endswith(".conform.toml")
+
+
+def check(target: str, *, vfork: Vfork | None = None) -> list[Part]:
+    """Run everything there is for a policy or a table. Raises PolicyError, UsageError, SetupError."""
+    files, policy = find(target)
+    if policy is not None:
+        generated.check_probeable(load(policy))
+    parts = check_tables(tables.load(files), vfork=vfork)
+    return parts if policy is None else [*parts, derived(policy, vfork=vfork)]
+
+
+def check_tables(promises: Sequence[Promise], *, vfork: Vfork | None = None) -> list[Part]:
+    """Every row under its policy, all rows of a policy and an audit level together."""
+    mode: Mode = "kernel" if vfork == "kernel" else "emulate"
+    rows = [row for promise in promises for row in promise.rows]
+    results: dict[str, Result] = {}
+    for policy, level in dict.fromkeys((row.policy, row.level) for row in rows):
+        some = [row for row in rows if (row.policy, row.level) == (policy, level)]
+        found = run_probes(policy, [row.probe for row in some], vfork=vfork, level=_level(level))
+        results.update(zip([row.id for row in some], found, strict=True))
+    return [
+        Part(
+            promise.rows[0].policy,
+            promise.title,
+            tuple(_checked(row, results[row.id], mode) for row in promise.rows),
+        )
+        for promise in promises
+    ]
+
+
+def check_native(promises: Sequence[Promise]) -> list[Part]:
+    """The rows that make sense without a sandbox, run without one."""
+    chosen = [(one, [row for row in one.rows if row.native is not None]) for one in promises]
+    results = iter(run_native([row.probe for _, rows in chosen for row in rows]))
+    return [
+        Part("native", one.title, tuple(_checked(row, next(results), "native") for row in rows))
+        for one, rows in chosen
+        if rows
+    ]
+
+
+def _level(level: str) -> Literal["decisions", "all"]:
+    return "all" if level == "all" else "decisions"
+
+
+def _checked(row: Row, result: Result, mode: Mode) -> Checked:
+    found = tuple(judge.differences(row, result, mode))
+    return Checked(row.id, row.says, row.call, judge.shown(result), found, f"{row.file}:{row.line}")
+
+
+def derived(policy: str, *, vfork: Vfork | None = None) -> Part:
+    """The probes derived from a policy's own rules."""
+    conformance = generated.conform(policy, vfork=vfork)
+    rows = tuple(
+        Checked(
+            one.derived.id, compare.wanted(one.derived.verdict), table.name(one.derived.call.nr),
+            compare.shown(one.result), (one.problem,) if one.problem else (),
+        )
+        for one in conformance.checked
+    )  # fmt: skip
+    skipped = tuple(
+        f"{count} probes of {', '.join(calls)} are not made: {reason}"
+        for reason, calls, count in generated.reasons(conformance.skipped)
+    )
+    return Part(policy, DERIVED, rows, (*conformance.notes, *skipped))
