@@ -37,7 +37,7 @@ def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdic
     except OSError as error:
         return Refuse(error.errno or errno.EFAULT, allowed.rule)
     head = view.file_head(path, 20)
-    if head is None and view.may_execute(path):
+    if head is None and path and view.may_execute(path):
         # Nobody could look at what runs then: a process running a file it may not read is undumpable.
         return Refuse(errno.EACCES, "exec-unreadable")
     if head is not None and head.startswith(b"\x7fELF") and not is_x86_64_elf(head):

@@ -1,5 +1,5 @@
-"""Random trees of spawn, exec, exit, kill and nested spawn: the parent held by the supervisor or by the kernel, both
-as a model of the specification says. The seeds are fixed, so a failure can be had again."""
+"""Random trees of spawn, exec, exit, kill and nested spawn: the parent held by the supervisor or by the kernel,
+both as a model of the specification says. The seeds are fixed, so a failure can be had again."""
 
 from __future__ import annotations
 

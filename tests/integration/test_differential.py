@@ -1,0 +1,128 @@
+"""The same rows and the same guests with the parent held by the supervisor, by the kernel, and without a sandbox.
+
+Where something differs, this file or the row says why it is meant.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+
+from sandbox.conformance import tables
+from sandbox.conformance.probe import Result, StepResult
+from sandbox.conformance.rows import Promise, Row
+from sandbox.conformance.run import Vfork, run_probes
+from tests.integration.conftest import HANG
+
+
+@cache
+def promises() -> list[Promise]:
+    return tables.load(tables.shipped("ostoo"))
+
+
+def rows() -> list[Row]:
+    return [row for promise in promises() for row in promise.rows]
+
+
+@cache
+def results(mode: Vfork) -> dict[str, Result]:
+    found = run_probes("ostoo", [row.probe for row in rows()], vfork=mode)
+    return {row.id: result for row, result in zip(rows(), found, strict=True)}
+
+
+def number(row: Row, rax: int | None) -> int | str | None:
+    """Ids and addresses are new in every run; all else is compared as it is."""
+    return rax if rax is None or rax < 4096 and not row.expect.child else "an id or an address"
+
+
+def step(row: Row, seen: StepResult) -> tuple[Any, ...]:
+    return number(row, seen.rax), seen.begun, seen.changed, seen.status, seen.childless
+
+
+def observed(row: Row, result: Result) -> tuple[Any, ...]:
+    """What the guest can see, and what the log says of it."""
+    child = result.child
+    return (
+        number(row, result.rax), result.died, result.exited, result.hung,
+        result.changed_registers, result.memory_changed,
+        child and (child.changed_registers, child.status),
+        [[step(row, one) for one in level] for level in result.steps],
+        [signo for signo, _ in result.signals],
+        result.record and (result.record.call, result.record.verdict, result.record.errno, result.record.rule),
+    )  # fmt: skip
+
+
+# Which bytes are random, and how many of them happen to be what was there before, is chance.
+CHANCE = ("getrandom",)
+
+
+@pytest.mark.parametrize("promise", promises(), ids=lambda promise: promise.title)
+def test_both_ways_of_holding_the_parent_are_alike(promise: Promise) -> None:
+    emulated, real = results("emulate"), results("kernel")
+    differ = [
+        row.id
+        for row in promise.rows
+        if not row.id.startswith(CHANCE) and observed(row, emulated[row.id]) != observed(row, real[row.id])
+    ]
+    assert differ == []
+
+
+def test_differences_have_reasons() -> None:
+    differing = [
+        one
+        for row in rows()
+        for one in (row.kernel, row.native)
+        if one is not None and hasattr(one, "because")
+    ]
+    assert differing
+    assert all(one.because for one in differing)
+
+
+class Seed(NamedTuple):
+    """A guest of one of the four sources: its arguments under a policy and natively; `why` they differ."""
+
+    guest: str
+    policy: str
+    arguments: tuple[str, ...]
+    native: tuple[str, ...]
+    why: str = ""
+
+
+SEEDS = [
+    Seed("musl/trampoline", "ostoo", ("ostoo",), ("native",), "the clones that ostoo refuses run natively"),
+    Seed(
+        "glibc/trampoline", "default", ("ostoo",), ("native",), "the clones that ostoo refuses run natively"
+    ),
+    Seed("musl/linen", "threads", ("threads",), ("threads",)),
+    Seed("musl/linen", "ostoo", ("refused",), ("threads",), "ostoo has no threads: ENOSYS"),
+    Seed("musl/clone-wrapper", "ostoo", ("vfork",), ("vfork",)),
+    Seed("glibc/clone-wrapper", "default", ("vfork",), ("vfork",)),
+    Seed("musl/clone-wrapper", "threads", ("threads",), ("threads",)),
+    Seed("musl/spawn", "ostoo", (), ()),
+    Seed("glibc/spawn", "default", (), ()),
+    Seed("musl/spawn-full", "ostoo", (), ()),
+    Seed("musl/stubs-ostoo", "ostoo", ("ostoo",), ("native",), "natively the stubs are real calls"),
+]
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"{seed.guest}-{seed.policy}")
+def test_seeds(seed: Seed, run: Any, guest: Callable[[str], str], threads_policy: str, tmp_path: Any) -> None:
+    native = subprocess.run(
+        [guest(seed.guest), *seed.native],
+        capture_output=True, text=True, cwd=tmp_path, timeout=HANG, stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+    policy = threads_policy if seed.policy == "threads" else seed.policy
+    ran = {
+        mode: run(
+            seed.guest, *seed.arguments, policy=policy, options=("--vfork", mode, "--cwd", str(tmp_path))
+        )
+        for mode in ("emulate", "kernel")
+    }
+    assert (ran["emulate"].status, ran["emulate"].out) == (ran["kernel"].status, ran["kernel"].out)
+    assert (native.returncode, native.stderr) == (ran["emulate"].status, ran["emulate"].err) == (0, "")
+    if not seed.why:
+        assert native.stdout == ran["emulate"].out
