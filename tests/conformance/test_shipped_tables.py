@@ -1,4 +1,4 @@
-"""Every promise of the shipped tables on this kernel: each [[row]] is a test of all the rows it stands for."""
+"""Every promise of the shipped tables on this kernel: a [[row]] is a test of all the rows it stands for."""
 
 from __future__ import annotations
 

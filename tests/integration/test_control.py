@@ -41,6 +41,15 @@ while True:
 """
 
 
+def as_from_a_shell() -> None:
+    """Control signals as an interactive shell leaves them, whatever started the tests: a background job
+    ignores SIGINT, and an ignored signal stays ignored."""
+    controls = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    for one in controls:
+        signal.signal(one, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, controls)
+
+
 def start(code: str, *options: str) -> subprocess.Popen[str]:
     words = [
         sys.executable,
@@ -52,7 +61,8 @@ def start(code: str, *options: str) -> subprocess.Popen[str]:
     # A session of its own: the test's terminal, if it has one, must not matter.
     process = subprocess.Popen(
         [*words, "--", PYTHON, "-I", "-S", "-c", code],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=as_from_a_shell,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"

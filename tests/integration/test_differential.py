@@ -1,4 +1,4 @@
-"""The same rows and the same guests with the parent held by the supervisor, by the kernel, and without a sandbox.
+"""The same rows and guests with the parent held by the supervisor, by the kernel, and without a sandbox.
 
 Where something differs, this file or the row says why it is meant.
 """
@@ -14,7 +14,7 @@ import pytest
 
 from sandbox.conformance import tables
 from sandbox.conformance.probe import Result, StepResult
-from sandbox.conformance.rows import Promise, Row
+from sandbox.conformance.rows import Differs, Promise, Row
 from sandbox.conformance.run import Vfork, run_probes
 from tests.integration.conftest import HANG
 
@@ -36,7 +36,7 @@ def results(mode: Vfork) -> dict[str, Result]:
 
 def number(row: Row, rax: int | None) -> int | str | None:
     """Ids and addresses are new in every run; all else is compared as it is."""
-    return rax if rax is None or rax < 4096 and not row.expect.child else "an id or an address"
+    return rax if rax is None or (rax < 4096 and not row.expect.child) else "an id or an address"
 
 
 def step(row: Row, seen: StepResult) -> tuple[Any, ...]:
@@ -45,14 +45,14 @@ def step(row: Row, seen: StepResult) -> tuple[Any, ...]:
 
 def observed(row: Row, result: Result) -> tuple[Any, ...]:
     """What the guest can see, and what the log says of it."""
-    child = result.child
+    child, record = result.child, result.record
     return (
         number(row, result.rax), result.died, result.exited, result.hung,
         result.changed_registers, result.memory_changed,
         child and (child.changed_registers, child.status),
         [[step(row, one) for one in level] for level in result.steps],
         [signo for signo, _ in result.signals],
-        result.record and (result.record.call, result.record.verdict, result.record.errno, result.record.rule),
+        record and (record.call, record.verdict, record.errno, record.rule),
     )  # fmt: skip
 
 
@@ -72,12 +72,7 @@ def test_both_ways_of_holding_the_parent_are_alike(promise: Promise) -> None:
 
 
 def test_differences_have_reasons() -> None:
-    differing = [
-        one
-        for row in rows()
-        for one in (row.kernel, row.native)
-        if one is not None and hasattr(one, "because")
-    ]
+    differing = [one for row in rows() for one in (row.kernel, row.native) if isinstance(one, Differs)]
     assert differing
     assert all(one.because for one in differing)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import sys
 
 # One that any user may run: a guest of root's is nobody.
@@ -18,6 +19,8 @@ class Terminal:
         words = [sys.executable, "-P", "-c", "import sys; from sandbox.cli.run import main; sys.exit(main())"]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            for one in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+                signal.signal(one, signal.SIG_DFL)  # a job in the background would ignore SIGINT
             os.execv(words[0], [*words, "--", *program])
         self.seen = b""
 

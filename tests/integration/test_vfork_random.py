@@ -1,5 +1,5 @@
-"""Random trees of spawn, exec, exit, kill and nested spawn: the parent held by the supervisor or by the kernel,
-both as a model of the specification says. The seeds are fixed, so a failure can be had again."""
+"""Random trees of spawn, exec, exit, kill and nested spawn: held by the supervisor or by the kernel, parents
+go on as a model of the specification says. The seeds are fixed, so a failure can be had again."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ class Model:
                 return signal.SIGSEGV
             case "V":
                 return signal.SIGSYS
-        return 0
+            case _:
+                return 0
 
 
 def predicted(steps: Script) -> list[Event]:
@@ -157,7 +158,7 @@ def told(words: list[str], scripts: list[Script], where: Path, status: int = 0) 
 @pytest.fixture
 def program(guest: Callable[[str], str], tmp_path: Path) -> str:
     """The guest where every user may execute it."""
-    path = shutil.copy(guest("raw/vfork-random"), tmp_path)
+    path = str(shutil.copy(guest("raw/vfork-random"), tmp_path))
     os.chmod(path, 0o755)
     return path
 

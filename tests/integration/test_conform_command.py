@@ -1,0 +1,91 @@
+"""sandboxctl conform as a person or a CI uses it, and the page made from the tables."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from sandbox.conformance import document, tables
+from tests.integration.conftest import HANG, ROOT
+
+TABLE = """schema = 1
+policy = "ostoo"
+title = "Mine"
+[[row]]
+id = "mine"
+says = "forking is refused"
+call = "fork"
+expect = "{expect}"
+native = {{ expect = "child", because = "Linux forks" }}
+"""
+
+
+MAIN = "import sys; from sandbox.cli.ctl import main; sys.exit(main())"
+
+
+def conform(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, "conform", *words],
+        capture_output=True, text=True, timeout=HANG, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "mine.toml"
+
+
+@pytest.mark.parametrize("mode", ["emulate", "kernel"])
+def test_a_table_that_holds(mode: str, table: Path) -> None:
+    table.write_text(TABLE.format(expect="ENOSYS"))
+    done = conform("--vfork", mode, str(table))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "all 1 rows hold"
+
+
+def test_a_table_that_does_not(table: Path) -> None:
+    table.write_text(TABLE.format(expect="EPERM"))
+    done = conform(str(table))
+    assert done.returncode == 1
+    assert (
+        f"mine ({table}:4)\n    promised: forking is refused\n    expected EPERM, got ENOSYS" in done.stdout
+    )
+
+
+def test_formats(table: Path) -> None:
+    table.write_text(TABLE.format(expect="EPERM"))
+    [part] = json.loads(conform("--format", "json", str(table)).stdout)["parts"]
+    assert part["rows"][0]["got"] == "ENOSYS"
+    assert (
+        len(list(ElementTree.fromstring(conform("--format", "junit", str(table)).stdout).iter("failure")))
+        == 1
+    )
+
+
+@pytest.mark.parametrize("text", [TABLE.format(expect="EWHAT"), TABLE.replace("fork", "frok", 2), "row = ["])
+def test_wrong_tables(text: str, table: Path) -> None:
+    table.write_text(text)
+    done = conform(str(table))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert str(table) in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["no-such-policy"], ["/nowhere.toml"], ["--format", "markdown", "default"], []]
+)
+def test_wrong_use(words: list[str]) -> None:
+    done = conform(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr
+
+
+def test_the_page_is_current() -> None:
+    page = (ROOT / "docs" / "conformance.md").read_text(encoding="utf-8")
+    wanted = document.markdown("ostoo", tables.load(tables.shipped("ostoo")))
+    assert page == wanted, "run: sandboxctl conform --format markdown ostoo > docs/conformance.md"
