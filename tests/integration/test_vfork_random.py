@@ -55,7 +55,8 @@ def ending(chance: random.Random, depth: int, *, foreign: bool) -> Step:
             return letter, chance.randint(0, 255)
         case ".":
             return "L", 0
-    return letter, 0
+        case _:
+            return letter, 0
 
 
 def encoded(steps: Script) -> bytes:
@@ -169,7 +170,7 @@ def assert_same(got: list[list[Event]], scripts: list[Script]) -> None:
         assert events == predicted(steps), f"tree {number}: {steps}"
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("mode", ["emulate", "kernel"])
 def test_as_the_model_says(mode: str, seed: int, program: str, tmp_path: Path) -> None:
     scripts = trees(seed)

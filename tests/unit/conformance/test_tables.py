@@ -143,7 +143,7 @@ WRONG = [
     ('id = "a"\nnr = 1\nchildren = [{ nr = 1 }]\nexpect = 0', 7, "children can't be"),
     (
         'id = "a"\nnr = 1\nchildren = [[], [], [], [], [], [], [], [], [], []]\nexpect = 0',
-        6,
+        7,
         "too many levels",
     ),
     ('id = "a"\nnr = 1\nexpect = 0\nwrites = { at = 70000, bytes = "" }', 8, "at can't be"),
