@@ -42,8 +42,8 @@ NONE: Refusals = frozenset()
 NAMES: Refusals = frozenset({("socket", "local-socket"), ("socket", "named-socket")})
 # git writes its index file anew, and sqlite3 opens a database for reading only, where they may not write.
 WRITES: Refusals = frozenset({("openat", "files.write")})
-# Programs look for configuration where [files] does not let them, and do without.
-LOOKS: Refusals = frozenset({("openat", "files.read"), ("open", "files.read")})
+# Programs look for configuration, and along PATH, where [files] does not let them, and do without.
+LOOKS: Refusals = frozenset({("openat", "files.read"), ("open", "files.read"), ("execve", "files.exec")})
 # Does the machine have IPv6? pip's libraries ask by making a socket.
 IPV6: Refusals = frozenset({("socket", "no-network")})
 # Older kernels have no io_uring, or forbid it; node does without.
