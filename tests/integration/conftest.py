@@ -48,18 +48,15 @@ def python() -> str:
     return _python()
 
 
-@pytest.fixture(autouse=True, scope="session")
-def others_may_pass(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let a guest of root's reach files in tests' own directories by their full path."""
-    base = tmp_path_factory.getbasetemp()
-    for directory in (base, base.parent):
-        if directory.name.startswith("pytest-") and directory.stat().st_uid == os.geteuid():
-            directory.chmod(0o711)
-
-
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Path:
-    """A directory of the test's own that a guest of root's may read."""
+    """A directory of the test's own that a guest of root's may read, and reach by its full path.
+
+    The directories above are opened each time: any session of pytest that starts closes them again.
+    """
+    for directory in (tmp_path.parent, tmp_path.parent.parent):
+        if directory.name.startswith("pytest-") and directory.stat().st_uid == os.geteuid():
+            directory.chmod(0o711)
     tmp_path.chmod(0o755)
     return tmp_path
 
