@@ -141,6 +141,10 @@ def test_harm_to_files_is_seen(harm: object, words: str) -> None:
 def test_a_process_left_behind_is_found_and_ended() -> None:
     environment = execute.mark("token")
     with subprocess.Popen(["sleep", "1000"], env=environment, start_new_session=True) as left:
-        assert execute.end_survivors("token") == [left.pid]
+        while not Path(f"/proc/{left.pid}/environ").read_bytes():
+            pass  # its new image is not in place yet
+        found = execute.end_survivors("token")
+        left.kill()
+        assert found == [left.pid]
         assert left.wait(60) == -9
     assert execute.end_survivors("token") == []
