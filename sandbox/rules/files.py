@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from sandbox.syscalls import table
-from sandbox.syscalls.call import Call
+from sandbox.syscalls.call import Call, signed_32
 
 Right = Literal["read", "write", "exec"]
 
@@ -69,16 +69,11 @@ CALLS: frozenset[int] = frozenset(_BY_NUMBER)
 """Numbers of the calls that name a path Landlock decides about."""
 
 
-def _signed(value: int) -> int:
-    value &= 0xFFFF_FFFF
-    return value - (1 << 32) if value >> 31 else value
-
-
 def wanted(call: Call) -> list[Wanted]:
     """The paths the call names, with what it wants of each."""
     return [
         Wanted(
-            AT_FDCWD if place.dirfd < 0 else _signed(call.args[place.dirfd]),
+            AT_FDCWD if place.dirfd < 0 else signed_32(call.args[place.dirfd]),
             call.args[place.path],
             place.right if place.flags < 0 else _opens(call.args[place.flags]),
         )

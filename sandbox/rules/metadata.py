@@ -13,18 +13,13 @@ from collections.abc import Callable
 from sandbox.outcome import Deed, Emulate, Refuse, Return, Verdict
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
-from sandbox.syscalls.call import Call
+from sandbox.syscalls.call import Call, signed_32
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH = 0x100, 0x1000
 _KNOWN_FLAGS = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH
 UTIME_NOW, UTIME_OMIT = (1 << 30) - 1, (1 << 30) - 2
 _BILLION = 1_000_000_000
-
-
-def _signed(value: int) -> int:
-    value &= 0xFFFF_FFFF
-    return value - (1 << 32) if value >> 31 else value
 
 
 def _path(view: GuestView, address: int, flags: int) -> bytes | None:
@@ -40,7 +35,7 @@ def mode(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     a = call.args
     name = table.name(call.nr)
     if name == "fchmod":
-        deed = Deed("mode", _signed(a[0]), None, values=(a[1] & 0o7777,))
+        deed = Deed("mode", signed_32(a[0]), None, values=(a[1] & 0o7777,))
     elif name == "chmod":
         deed = Deed("mode", AT_FDCWD, view.read_string(a[0]), values=(a[1] & 0o7777,))
     else:
@@ -48,7 +43,7 @@ def mode(wish: Emulate, call: Call, view: GuestView) -> Verdict:
         if flags & ~_KNOWN_FLAGS:
             return Refuse(errno.EINVAL, wish.rule)
         follow = not flags & AT_SYMLINK_NOFOLLOW
-        deed = Deed("mode", _signed(a[0]), _path(view, a[1], flags), follow, (a[2] & 0o7777,))
+        deed = Deed("mode", signed_32(a[0]), _path(view, a[1], flags), follow, (a[2] & 0o7777,))
     return Return(0, wish.rule, deed=deed)
 
 
@@ -56,12 +51,12 @@ def owner(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     """chown(2) and its like: nobody is given anything, but asking for what is so already is no error."""
     a = call.args
     name = table.name(call.nr)
-    ids = tuple(_signed(one) for one in (a[2:4] if name == "fchownat" else a[1:3]))
+    ids = tuple(signed_32(one) for one in (a[2:4] if name == "fchownat" else a[1:3]))
     if name == "fchown":
-        deed = Deed("owner", _signed(a[0]), None, values=ids)
+        deed = Deed("owner", signed_32(a[0]), None, values=ids)
     elif name == "fchownat":
         flags = a[4] & 0xFFFF_FFFF
-        deed = Deed("owner", _signed(a[0]), _path(view, a[1], flags), not flags & AT_SYMLINK_NOFOLLOW, ids)
+        deed = Deed("owner", signed_32(a[0]), _path(view, a[1], flags), not flags & AT_SYMLINK_NOFOLLOW, ids)
     else:
         deed = Deed("owner", AT_FDCWD, view.read_string(a[0]), name != "lchown", ids)
     return Return(0, wish.rule, deed=deed)
@@ -75,7 +70,7 @@ def times(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     if flags & ~_KNOWN_FLAGS:
         return Refuse(errno.EINVAL, wish.rule)
     with_dirfd = name in ("utimensat", "futimesat")
-    dirfd, address, vector = (_signed(a[0]), a[1], a[2]) if with_dirfd else (AT_FDCWD, a[0], a[1])
+    dirfd, address, vector = (signed_32(a[0]), a[1], a[2]) if with_dirfd else (AT_FDCWD, a[0], a[1])
     pair = _READERS[name](view, vector) if vector else ((0, UTIME_NOW), (0, UTIME_NOW))
     if any(not 0 <= part < _BILLION and part not in (UTIME_NOW, UTIME_OMIT) for _, part in pair):
         return Refuse(errno.EINVAL, wish.rule)

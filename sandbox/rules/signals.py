@@ -12,7 +12,7 @@ from sandbox.outcome import Allow, Refuse, Return, Verdict
 from sandbox.policy.model import Policy
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
-from sandbox.syscalls.call import Call
+from sandbox.syscalls.call import Call, signed_32
 
 CALLS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open", "pidfd_send_signal")
 
@@ -23,20 +23,15 @@ _OUTSIDE = "signals-outside"
 _LAST_SIGNAL = 64
 
 
-def _signed(value: int) -> int:
-    value &= 0xFFFF_FFFF
-    return value - (1 << 32) if value >> 31 else value
-
-
 def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdict:
     """Allow a target within the run, as kill(2) finds it; ESRCH for any other, as if it did not exist."""
     if call.nr == _PIDFD_SEND:
         # /proc/PID, opened, serves as a pidfd of anybody's process (pidfd_send_signal(2)).
         return Refuse(errno.ENOSYS, _OUTSIDE)
-    target = _signed(call.args[0])
+    target = signed_32(call.args[0])
     if call.nr == _KILL and target <= 0:
-        return _judge_group(target, _signed(call.args[1]), view, allowed)
-    targets = (target, _signed(call.args[1])) if call.nr in _WITH_THREAD else (target,)
+        return _judge_group(target, signed_32(call.args[1]), view, allowed)
+    targets = (target, signed_32(call.args[1])) if call.nr in _WITH_THREAD else (target,)
     # The kernel answers EINVAL for these without looking for anybody.
     if any(pid <= 0 for pid in targets):
         return allowed

@@ -27,3 +27,9 @@ class Call(NamedTuple):
 def on_vsyscall_page(call: Call) -> bool:
     """True for a call made through the legacy vsyscall page, which the kernel emulates."""
     return call.ip & ~0xFFF == _VSYSCALL_PAGE
+
+
+def signed_32(value: int) -> int:
+    """A register as the kernel reads it for an `int`: the low 32 bits, signed."""
+    value &= 0xFFFF_FFFF
+    return value - (1 << 32) if value >> 31 else value
