@@ -30,7 +30,7 @@ class Realm(NamedTuple):
 def perform(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes], realm: Realm) -> int:
     """0, or a negative errno for the guest."""
     try:
-        fd = _open(deed, pid, as_seen_here)
+        fd = _open(deed, pid, as_seen_here, realm)
     except OSError as error:
         return -(error.errno or errno.EIO)
     try:
@@ -41,7 +41,7 @@ def perform(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes], realm:
         os.close(fd)
 
 
-def _open(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes]) -> int:
+def _open(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes], realm: Realm) -> int:
     flags = os.O_PATH | os.O_CLOEXEC | (0 if deed.follow else os.O_NOFOLLOW)
     if deed.path is None:
         if deed.dirfd < 0 and deed.dirfd != AT_FDCWD:
@@ -54,20 +54,31 @@ def _open(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes]) -> int:
     if not deed.path:
         raise OSError(errno.ENOENT, "")
     if deed.path.startswith(b"/") or deed.dirfd == AT_FDCWD:
-        return os.open(as_seen_here(deed.path), flags)
-    return os.open(b"/proc/%d/fd/%d/%s" % (pid, deed.dirfd, deed.path), flags)
+        return _open_path(as_seen_here(deed.path), flags, realm)
+    return _open_path(b"/proc/%d/fd/%d/%s" % (pid, deed.dirfd, deed.path), flags, realm)
+
+
+def _open_path(path: bytes, flags: int, realm: Realm) -> int:
+    try:
+        return os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        # The supervisor may look where its guest may not. Outside, what is missing is refused as what is there.
+        outside = realm.write is not None and not covered(os.fsdecode(os.path.realpath(path)), realm.write)
+        if outside:
+            raise OSError(errno.EACCES, "") from None
+        raise
 
 
 def _on(fd: int, deed: Deed, realm: Realm) -> int:
-    facts = os.fstat(fd)
-    if deed.kind == "owner":
-        same = all(
-            want in (-1, have) for want, have in zip(deed.values, (facts.st_uid, facts.st_gid), strict=True)
-        )
-        return 0 if same else -errno.EPERM
     here = f"/proc/self/fd/{fd}"
     if realm.write is not None and not covered(os.readlink(here), realm.write):
         return -errno.EACCES
+    facts = os.fstat(fd)
+    if deed.kind == "owner":
+        have = (facts.st_uid, facts.st_gid)
+        return (
+            0 if all(want in (-1, got) for want, got in zip(deed.values, have, strict=True)) else -errno.EPERM
+        )
     if facts.st_uid != realm.uid:
         return -errno.EPERM
     if deed.kind == "mode":

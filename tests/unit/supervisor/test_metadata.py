@@ -71,16 +71,25 @@ def test_other_peoples_files(inside: Path) -> None:
 @pytest.mark.parametrize(
     ("deed", "error"),
     [
-        (chmod("/no/such/file"), errno.ENOENT),
+        (chmod("/no/such/file"), errno.EACCES),
         (chmod(""), errno.ENOENT),
         (chmod("/" + "x" * 300), errno.ENAMETOOLONG),
         (Deed("mode", 999, None, values=(0o600,)), errno.EBADF),
         (Deed("mode", -1, None, values=(0o600,)), errno.EBADF),
-        (Deed("owner", AT_FDCWD, b"/", values=(12345, -1)), errno.EPERM),
+        (Deed("owner", AT_FDCWD, b"/", values=(12345, -1)), errno.EACCES),
+        (Deed("owner", AT_FDCWD, b"/", values=(-1, -1)), errno.EACCES),
     ],
 )
 def test_errors(deed: Deed, error: int, inside: Path) -> None:
     assert do(deed, inside) == -error
+
+
+def test_what_is_missing_is_told_inside_only(inside: Path) -> None:
+    for name, error in (("in", errno.ENOENT), ("out", errno.EACCES)):
+        assert do(chmod(inside.parent / name / "missing"), inside) == -error
+        assert do(chmod(inside.parent / name / "file" / "x"), inside) == -(
+            errno.ENOTDIR if name == "in" else errno.EACCES
+        )
 
 
 def test_owner_that_is_so_already(inside: Path) -> None:
