@@ -62,7 +62,7 @@ def _open_path(path: bytes, flags: int, realm: Realm) -> int:
     try:
         return os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError):
-        # The supervisor may look where its guest may not. Outside, what is missing is refused as what is there.
+        # The supervisor may look where its guest may not: outside, what is missing gets the same answer.
         outside = realm.write is not None and not covered(os.fsdecode(os.path.realpath(path)), realm.write)
         if outside:
             raise OSError(errno.EACCES, "") from None
