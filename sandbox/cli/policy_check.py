@@ -13,9 +13,10 @@ import argparse
 
 from sandbox.cli.policy_argument import add_format, add_policy
 from sandbox.errors import PolicyError, UsageError
+from sandbox.policy.values import printable
 from sandbox.policytools.catalogue import weakenings
 from sandbox.policytools.check import check
-from sandbox.policytools.findings import FORMS, INVALID, Finding
+from sandbox.policytools.findings import FORMS, INVALID, UNREADABLE, Finding
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +36,10 @@ def run(options: argparse.Namespace) -> int:
     if not options.policies:
         raise UsageError("which policy? give a NAME or a FILE")
     found, unreadable = _checked(options.policies)
-    for line in FORMS[options.format](found):
+    text = options.format == "text"
+    for line in FORMS[options.format]([one for one in found if not text or one.kind != UNREADABLE]):
         print(line)
-    if options.format == "text" and unreadable is None:
+    if text and unreadable is None:
         print(_summary(len(options.policies), len(found)))
     if unreadable is not None:
         raise unreadable
@@ -53,6 +55,8 @@ def _checked(policies: list[str]) -> tuple[list[Finding], PolicyError | None]:
             found |= dict.fromkeys(check(policy))
         except PolicyError as error:
             unreadable = unreadable or error
+            message = error.message + (f"; allowed here: {error.allowed}" if error.allowed else "")
+            found[Finding(UNREADABLE, error.file or printable(policy), 0, message)] = None
     return list(found), unreadable
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from sandbox.errors import PolicyError
@@ -91,4 +92,6 @@ def _extended(layer: Layer, path: str, depth: int) -> File:
         return read_file(find_shipped(name))
     except PolicyError as error:
         message = f"extends {quote(name)}: {printable(error.message)}"
-        raise layer.source.error(("extends",), message, describe_names()) from None
+        there = is_file_name(name) and os.path.exists(beside(path, name))
+        allowed = "a regular file that can be read" if there else describe_names()
+        raise layer.source.error(("extends",), message, allowed) from None

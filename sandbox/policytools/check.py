@@ -60,6 +60,7 @@ def findings(loaded: Loaded, budget: Budget | None = None) -> list[Finding]:
         found += _guarded(layer, _waivers(rest, budget))
     found += _guarded(loaded.layers[0], _unexplained(loaded, budget))
     found += _guarded(loaded.layers[0], _no_threads(loaded, budget))
+    found += _scratch(loaded)
     order = [layer.source.file for layer in loaded.layers]
     return sorted(dict.fromkeys(found), key=lambda one: (order.index(one.file), one.line))
 
@@ -158,6 +159,34 @@ def _no_threads(loaded: Loaded, budget: Budget) -> Iterator[Finding]:
             message = "threads = true has no effect: clone may never have CLONE_THREAD"
             yield finding("no-effect", at(layer, "process", "threads"), message)
             return
+
+
+def _scratch(loaded: Loaded) -> Iterator[Finding]:
+    """A scratch directory that nothing may be written in, and lists that name one that is not made."""
+    files = loaded.policy.files
+    if files is None:
+        return
+    if files.scratch and not any(map(_in_scratch, files.write)):
+        message = "scratch = true makes a directory that the program may not write: write lacks ${scratch}"
+        yield finding("no-effect", _said_in(loaded, "scratch"), message)
+    unsaid = all("scratch" not in (layer.files or {}) for layer in loaded.layers)
+    for key in ("read", "write", "exec"):
+        if unsaid and any(map(_in_scratch, getattr(files, key))):
+            message = f"${{scratch}} in {key} names nothing: there is no scratch = true"
+            yield finding("no-effect", _said_in(loaded, key), message)
+
+
+def _in_scratch(path: str) -> bool:
+    return path.startswith("${scratch}")
+
+
+def _said_in(loaded: Loaded, key: str) -> Place:
+    """The first place that says `key`, or adds to it, in [files]."""
+    for layer in loaded.layers:
+        for name in (key, f"add-{key}"):
+            if name in (layer.files or {}):
+                return at(layer, "files", name)
+    return at(loaded.layers[0])
 
 
 def _thread_possible(policy: Policy, budget: Budget) -> bool:

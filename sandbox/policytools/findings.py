@@ -10,6 +10,7 @@ from sandbox.policy.values import printable
 from sandbox.policytools.places import Place
 
 INVALID = "invalid"
+UNREADABLE = "unreadable"
 
 
 class Finding(NamedTuple):

@@ -108,6 +108,14 @@ def test_check_says_the_rest_when_one_policy_cannot_be_read(files: Path, capsys:
     assert err.startswith("sandboxctl: nosuch.toml: can't read the policy")
 
 
+def test_check_json_names_a_policy_that_cannot_be_read(files: Path, capsys: Capture) -> None:
+    assert policy("check", "--format", "json", "gone.toml", "clean.toml") == 2
+    shown = capsys.readouterr()
+    (found,) = json.loads(shown.out)["findings"]
+    assert (found["kind"], found["file"], found["line"]) == ("unreadable", "gone.toml", 0)
+    assert "gone.toml: can't read the policy" in shown.err
+
+
 def test_check_lists_weakenings(capsys: Capture) -> None:
     assert policy("check", "--weakenings") == 0
     assert any(line.startswith("ptrace ") for line in capsys.readouterr().out.splitlines())

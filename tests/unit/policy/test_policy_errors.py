@@ -310,7 +310,7 @@ EXTENDS = [
     Wrong(
         HEAD + 'extends = "no/such.toml"', 2, "can't read the policy: No such file", "default, observe, ostoo"
     ),
-    Wrong(HEAD + 'extends = "/"', 2, "can't read the policy", "default, observe, ostoo"),
+    Wrong(HEAD + 'extends = "/"', 2, "can't read the policy", "a regular file that can be read"),
     Wrong(HEAD + 'extends = "a\\u0000b/c"', 2, "extends can't be 'a\\x00b/c'", "one line"),
     Wrong(HEAD + 'extends = ["default"]', 2, "extends can't be a list", "one line"),
 ]

@@ -151,6 +151,10 @@ CASES: dict[str, tuple[str, Told]] = {
     "clone3 by name": ('[calls]\nallow = ["clone3"]\n', [("always-refused", 3)]),
     "clone3 by rule": (rule("a", '"clone3"', verdict='"allow"'), [("always-refused", 2)]),
     "clone3 refused": (rule("a", '"clone3"', verdict='"ENOSYS"'), []),
+    "scratch that may not be written": ("[files]\nread = []\nscratch = true\n", [("no-effect", 4)]),
+    "scratch that is not made": ('[files]\nread = []\nwrite = ["${scratch}/x"]\n', [("no-effect", 4)]),
+    "scratch as it should be": ('[files]\nwrite = ["${scratch}"]\nscratch = true\n', []),
+    "scratch turned off": ('[files]\nwrite = ["${scratch}"]\nscratch = false\n', []),
     "threads without clone": ("[process]\nmax = 3\nthreads = true\n", [("no-effect", 4)]),
     "threads with clone": ('[calls]\nallow = ["clone"]\n[process]\nthreads = true\n', []),
     "threads and no rule that lets them": (
