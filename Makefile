@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CORE_SOURCES := setup.py pyproject.toml sandbox/_kernel/build.py sandbox/_kernel/core.c sandbox/_kernel/core.h
 
-.PHONY: demo test test-all lint guests clean
+.PHONY: demo test lint guests clean
 
 demo: $(VENV)/.guests-ready
 	@$(BIN)/python guests/build.py spawn
@@ -23,7 +23,7 @@ demo: $(VENV)/.guests-ready
 
 test: $(VENV)/.test-ready $(VENV)/.guests-ready
 	@$(BIN)/python guests/build.py
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 $(PYTEST_OPTIONS)
 
 lint: $(VENV)/.lint-ready
 	$(BIN)/ruff check .

@@ -54,8 +54,8 @@ def tmp_path(tmp_path: Path) -> Path:
 
     The directories above are opened each time: any session of pytest that starts closes them again.
     """
-    for directory in (tmp_path.parent, tmp_path.parent.parent):
-        if directory.name.startswith("pytest-") and directory.stat().st_uid == os.geteuid():
+    for directory in list(tmp_path.parents)[:3]:
+        if directory.name.startswith(("pytest-", "popen-")) and directory.stat().st_uid == os.geteuid():
             directory.chmod(0o711)
     tmp_path.chmod(0o755)
     return tmp_path
