@@ -1,4 +1,4 @@
-"""Everything around a run: read its audit log.
+"""Everything around a run: its audit log, its policy, and whether both hold on this kernel.
 
 Example:
   sandboxctl audit show run.jsonl
