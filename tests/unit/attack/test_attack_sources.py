@@ -52,3 +52,17 @@ def test_each_program_says_what_it_tries(source: Path) -> None:
 
 def test_most_classes_have_a_program() -> None:
     assert len({number for source in SOURCES for number in classes_of(source)}) >= 90
+
+
+def test_the_threat_model_says_why_the_other_classes_have_none() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    tried = {number for source in SOURCES for number in classes_of(source)}
+    explained = {
+        int(number) for number in re.findall(r"^\| (\d+), [^|]+ \| [^|]{20,} \|$", text, re.MULTILINE)
+    }
+    assert explained == set(range(1, CLASSES + 1)) - tried
+
+
+def test_the_threat_model_names_every_program() -> None:
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    assert {source.stem for source in SOURCES} - set(re.findall(r"`([\w-]+)`", text)) == set()
