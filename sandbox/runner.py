@@ -14,7 +14,7 @@ from sandbox import elf, rules
 from sandbox._kernel import calls
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError
-from sandbox.launch import confine, identity, output, scratch
+from sandbox.launch import confine, identity, namespaces, output, scratch
 from sandbox.launch import program as launch
 from sandbox.outcome import Outcome, Usage
 from sandbox.policy.model import Limits, Policy
@@ -105,13 +105,15 @@ class _Run:
         self.foreign = calls.children()
         outlet = output.open_outlet(self.policy.limits.output)
         try:
-            event = launch.start(spec._replace(output=outlet.output))
+            started = launch.start(spec._replace(output=outlet.output))
         finally:
             outlet.close()
         if self.policy.limits.output is not None:
             self.enforcement["output"] = outlet.enforcement
+        if started.lacks:
+            self.enforcement["network-namespace"] = f"none: {started.lacks}"
         try:
-            return self._supervise(program, event, outlet.pump)
+            return self._supervise(program, started.event, outlet.pump)
         except ExecFailedError as error:
             raise NotRunnableError(self._exec_failure(program, error)) from None
 
@@ -154,6 +156,7 @@ class _Run:
         if self.policy.files is not None or self.policy.network is not None:
             self.enforcement["landlock"] = confined.enforcement
             self.allowed = confined.allowed
+        isolation = self._isolation()
         return calls.Spec(
             path=os.fsencode(os.path.abspath(program.path) if self.request.cwd else program.path),
             argv=tuple(os.fsencode(one) for one in self.request.argv),
@@ -164,18 +167,17 @@ class _Run:
             closed=self.request.closed,
             ruleset=confined.ruleset,
             user=user,
-            isolate=self._isolation(),
+            isolate=isolation.flags,
+            maps=isolation.maps,
         )
 
-    def _isolation(self) -> int:
-        """An empty network namespace, and one for System V IPC, where the policy wants no network and we may
-        make them. The filter refuses every socket family without it, too."""
-        network = self.policy.network
-        if network is None or network.families:
-            return 0
-        may = identity.may_make_namespaces()
-        self.enforcement["network-namespace"] = "full" if may else "none: it needs root"
-        return identity.NETWORK_AND_IPC if may else 0
+    def _isolation(self) -> namespaces.Isolation:
+        """The namespaces to try. The filter refuses every socket family without them, too."""
+        if not namespaces.wanted(self.policy.network):
+            return namespaces.Isolation()
+        isolation = namespaces.ours()
+        self.enforcement["network-namespace"] = f"none: {isolation.lacks}" if isolation.lacks else "full"
+        return isolation
 
     def _places(self, program: launch.Program, user: tuple[int, int] | None) -> dict[str, str]:
         """What `${…}` in `[files]` stands for in this run."""

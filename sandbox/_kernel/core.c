@@ -37,7 +37,7 @@ enum { SB_NONE = 0, SB_STATUS = 1, SB_SIGNAL = 2, SB_DEADLINE = 3 };
 enum {
     STEP_PIPE = 1, STEP_FORK, STEP_SEIZE, STEP_SIGNALS, STEP_CLOSE, STEP_CHDIR, STEP_LIMIT,
     STEP_NO_NEW_PRIVS, STEP_FILTER, STEP_EXEC, STEP_DIED, STEP_WAIT, STEP_UNSHARE, STEP_USER, STEP_CAPABILITIES,
-    STEP_LANDLOCK,
+    STEP_LANDLOCK, STEP_MAPS,
 };
 
 static const char *const step_names[] = {
@@ -47,7 +47,7 @@ static const char *const step_names[] = {
     [STEP_FILTER] = "seccomp(SECCOMP_SET_MODE_FILTER)", [STEP_EXEC] = "execve",
     [STEP_DIED] = "the child died before its execve", [STEP_WAIT] = "wait4",
     [STEP_UNSHARE] = "unshare", [STEP_USER] = "setresuid", [STEP_CAPABILITIES] = "capset",
-    [STEP_LANDLOCK] = "landlock_restrict_self",
+    [STEP_LANDLOCK] = "landlock_restrict_self", [STEP_MAPS] = "user namespace maps",
 };
 
 #define SEIZE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
@@ -168,6 +168,26 @@ static int child_descriptors(const int32_t *output, uint32_t closed)
     return 0;
 }
 
+static int child_write(const char *path, const char *text)
+{
+    size_t length = strlen(text);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, length) != (ssize_t)length)
+        return -1;
+    return close(fd);
+}
+
+/* Who has no CAP_SETGID outside gives up setgroups(2) before a gid_map (user_namespaces(7)). */
+static int child_maps(const sb_spec *spec)
+{
+    if (!spec->uid_map)
+        return 0;
+    if (child_write("/proc/self/setgroups", "deny") < 0 || child_write("/proc/self/uid_map", spec->uid_map) < 0)
+        return -1;
+    return child_write("/proc/self/gid_map", spec->gid_map);
+}
+
 static int child_limits(const sb_spec *spec)
 {
     for (uint32_t i = 0; i < spec->limit_count; i++) {
@@ -220,6 +240,8 @@ static _Noreturn void child_main(const sb_spec *spec, int go, int report)
         child_fail(report, STEP_CLOSE);
     if (spec->isolate && unshare(spec->isolate) < 0)
         child_fail(report, STEP_UNSHARE);
+    if (child_maps(spec) < 0)
+        child_fail(report, STEP_MAPS);
     if (child_limits(spec) < 0)
         child_fail(report, STEP_LIMIT);
     if (child_bounding_set() < 0)

@@ -39,6 +39,8 @@ typedef struct {
     const sb_limit *limits;
     int32_t ruleset;           /* a Landlock ruleset, or -1 */
     int32_t isolate;           /* unshare(2) flags, or 0 */
+    const char *uid_map;       /* of the user namespace among them, or NULL */
+    const char *gid_map;
     int32_t change_user;       /* become uid and gid, without groups */
     uint32_t uid;
     uint32_t gid;

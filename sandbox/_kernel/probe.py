@@ -58,8 +58,8 @@ class Traced(NamedTuple):
 
 
 class Namespaces(NamedTuple):
-    """The errno of making a user namespace, and of making namespaces for network and System V IPC (inside
-    the first, unless we are root)."""
+    """The errno of making a user namespace, and of making namespaces for network and System V IPC (of an
+    ordinary user: together with a user namespace, and mapping that)."""
 
     user: int
     network: int
@@ -224,21 +224,21 @@ def pidfd_open() -> int:
     return _errno(lambda: os.pidfd_open(os.getpid()))
 
 
-def namespaces() -> Namespaces:
-    """unshare(2), in one child for both."""
+def namespaces(maps: tuple[bytes, bytes] | None) -> Namespaces:
+    """unshare(2), as a run does it; `maps` are those of a user namespace, None where the run makes none."""
 
-    def unshare(flag: int) -> int:
-        return 0 if _libc.unshare(flag) == 0 else ctypes.get_errno()
+    def unshare(flags: int) -> None:
+        if _libc.unshare(flags) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
 
-    if os.geteuid() == 0:
-        return Namespaces(*(_tried(unshare, one) for one in (CLONE_NEWUSER, CLONE_NEWNET | CLONE_NEWIPC)))
-    answer = in_child(lambda: [unshare(CLONE_NEWUSER), unshare(CLONE_NEWNET | CLONE_NEWIPC)]).value
-    return Namespaces(*answer) if isinstance(answer, list) else Namespaces(DIED, DIED)
+    def isolated() -> None:
+        unshare(CLONE_NEWNET | CLONE_NEWIPC | (CLONE_NEWUSER if maps else 0))
+        texts = (b"deny", *maps) if maps else ()
+        for name, text in zip(("setgroups", "uid_map", "gid_map"), texts, strict=False):
+            with open(f"/proc/self/{name}", "wb", buffering=0) as file:
+                file.write(text)
 
-
-def _tried(function: Callable[[int], int], argument: int) -> int:
-    value = in_child(lambda: function(argument)).value
-    return value if isinstance(value, int) else DIED
+    return Namespaces(_errno(lambda: unshare(CLONE_NEWUSER)), _errno(isolated))
 
 
 # mov eax, 20 (getpid of the i386 table); int 0x80; ret

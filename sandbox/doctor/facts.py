@@ -10,12 +10,13 @@ from sandbox._kernel.probe import Namespaces, Traced
 from sandbox.doctor.cgroups import Cgroup, find_cgroup
 from sandbox.errors import SetupError
 from sandbox.launch.confine import confine
-from sandbox.launch.identity import may_make_namespaces
+from sandbox.launch.namespaces import choose, may_make_namespaces
 from sandbox.policy.model import Files
 
 _SETTINGS = {
     "ptrace_scope": "/proc/sys/kernel/yama/ptrace_scope",
     "max_user_namespaces": "/proc/sys/user/max_user_namespaces",
+    "max_net_namespaces": "/proc/sys/user/max_net_namespaces",
     "unprivileged_userns_clone": "/proc/sys/kernel/unprivileged_userns_clone",
     "apparmor_restrict_unprivileged_userns": "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
     "deny_ptrace": "/sys/fs/selinux/booleans/deny_ptrace",
@@ -72,6 +73,7 @@ def gather() -> Facts:
     abi = probe.landlock()
     enforcement, restrict = _landlock(abi)
     scratch = os.environ.get("TMPDIR", "/tmp")
+    may_isolate = may_make_namespaces()
     return Facts(
         release=os.uname().release,
         machine=os.uname().machine,
@@ -85,8 +87,8 @@ def gather() -> Facts:
         restrict=restrict,
         close_range=probe.close_range(),
         pidfd_open=probe.pidfd_open(),
-        namespaces=probe.namespaces(),
-        may_isolate=may_make_namespaces(),
+        namespaces=probe.namespaces(choose(os.geteuid(), os.getegid(), privileged=may_isolate).maps),
+        may_isolate=may_isolate,
         cgroup=find_cgroup(read("/proc/self/mountinfo"), read("/proc/self/cgroup")),
         settings={name: text for name, path in _SETTINGS.items() if (text := read(path))},
         status=_fields(read("/proc/self/status")),

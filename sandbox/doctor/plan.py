@@ -17,7 +17,7 @@ from sandbox.doctor.limits import limit_lines
 from sandbox.doctor.listing import field, paths
 from sandbox.doctor.tally import tally
 from sandbox.errors import NotRunnableError, SandboxError, SetupError
-from sandbox.launch import confine, identity
+from sandbox.launch import confine, identity, namespaces
 from sandbox.launch import program as launch
 from sandbox.policy.model import Policy
 from sandbox.rules import files
@@ -57,6 +57,7 @@ class _Rehearsal:
         self.spec = calls.Spec(b"/", (b"/",), (), b"", closed=request.closed)
         self.names: dict[str, str] = {}
         self.watches_files = False
+        self.lacks = ""
 
     def close(self) -> None:
         """Give up the program's file and the ruleset."""
@@ -160,10 +161,10 @@ class _Rehearsal:
         for name, ports in (("  connect", network.connect), ("  bind", network.bind)):
             if network.families:
                 yield field(name, " ".join(map(str, ports)) or "no TCP port")
-        if not network.families:
-            may = identity.may_make_namespaces()
-            self.spec = self.spec._replace(isolate=identity.NETWORK_AND_IPC if may else 0)
-            yield field("  namespace", "full: an empty one" if may else "none: it needs root")
+        if namespaces.wanted(network):
+            isolation = namespaces.ours()
+            self.spec = self.spec._replace(isolate=isolation.flags, maps=isolation.maps)
+            self.lacks = isolation.lacks
 
     def _scratch(self) -> Iterator[str]:
         parent = self.outer.get("TMPDIR", "/tmp")
@@ -192,24 +193,28 @@ class _Rehearsal:
         answer = probe.in_child(self._launch).value
         if answer is None:
             raise SetupError("the guest cannot be set up: what tried it was killed")
-        text, status, error = answer
+        text, status, lacks, error = answer
         if text:
             refused = SetupError(text)
             refused.exit_code = status
             raise refused
         for feature in ("ptrace", "no-new-privs", "seccomp"):
             yield field(feature, "full: a guest was set up, and stopped before its execve")
+        if namespaces.wanted(self.policy.network):
+            lacks = self.lacks or lacks
+            yield field("namespace", f"none: {lacks}" if lacks else "full: an empty network")
         if self.program is not None:
             self._executed(self.program, error)
             yield field("execve", "full: the program was loaded, and killed before its first instruction")
 
-    def _launch(self) -> tuple[str, int, int]:
-        """In a child: text and exit status of what failed, or '', and the errno of the program's execve."""
+    def _launch(self) -> tuple[str, int, str, int]:
+        """In a child: text and exit status of what failed, or ''; why there are no namespaces, or ''; and the
+        errno of the program's execve."""
         try:
-            event = launch.start(self.spec)
+            event, lacks = launch.start(self.spec)
         except SandboxError as error:
-            return str(error), error.exit_code, 0
-        return "", 0, probe.first_execve(event.pid) if self.program is not None else 0
+            return str(error), error.exit_code, "", 0
+        return "", 0, lacks, probe.first_execve(event.pid) if self.program is not None else 0
 
     def _executed(self, program: launch.Program, error: int) -> None:
         if error == probe.DIED:

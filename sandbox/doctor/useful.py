@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.doctor.facts import Facts
-from sandbox.doctor.feature import Feature
+from sandbox.doctor.feature import Feature, Use
 from sandbox.doctor.remedies import error_text, kernel, through_filter
 
 
@@ -29,6 +29,7 @@ def pidfd_open(facts: Facts) -> Feature:
 
 _USERNS_SETTINGS = (
     ("max_user_namespaces", "0", "sudo sysctl -w user.max_user_namespaces=10000"),
+    ("max_net_namespaces", "0", "sudo sysctl -w user.max_net_namespaces=10000"),
     ("unprivileged_userns_clone", "0", "sudo sysctl -w kernel.unprivileged_userns_clone=1"),
     (
         "apparmor_restrict_unprivileged_userns", "1",
@@ -46,40 +47,42 @@ def _userns_remedies(facts: Facts) -> tuple[str, ...]:
 
 def user_namespaces(facts: Facts) -> Feature:
     """Making a user namespace."""
-    purpose = "other namespaces without privilege; guests themselves are refused them"
-    settings = [f"{name} {facts.settings[name]}" for name, _, _ in _USERNS_SETTINGS if name in facts.settings]
+    name = "user namespaces"
+    purpose = "an empty network for an ordinary user's guests, who are refused user namespaces themselves"
+    settings = [f"{one} {facts.settings[one]}" for one, _, _ in _USERNS_SETTINGS if one in facts.settings]
     known = f" ({', '.join(settings)})" if settings else ""
-    error = facts.namespaces.user
-    if error == 0 and not (facts.uid != 0 and facts.namespaces.network):
-        return Feature("user namespaces", "full", f"one was made{known}", purpose, "spare")
-    lost = "nothing of a run: guests get no user namespace"
+    use: Use = "spare" if facts.uid == 0 or facts.may_isolate else "used"
+    error, network = facts.namespaces
+    if error == 0 and (use == "spare" or network == 0):
+        return Feature(name, "full", f"one was made{known}", purpose, use)
+    lost = "nothing of a run" if use == "spare" else "see network namespaces"
     if error == 0:
-        found = f"one was made, but gives no privilege in it{known}"
-        return Feature("user namespaces", "partial", found, purpose, "spare", lost, _userns_remedies(facts))
+        found = f"one was made, but with a network it is refused: {error_text(network)}{known}"
+        return Feature(name, "partial", found, purpose, use, lost, _userns_remedies(facts))
     found = f"unshare: {error_text(error)}{known}"
-    return Feature("user namespaces", "none", found, purpose, "spare", lost, _userns_remedies(facts))
+    return Feature(name, "none", found, purpose, use, lost, _userns_remedies(facts))
 
 
 def network_namespaces(facts: Facts) -> Feature:
     """Making namespaces for the network and System V IPC."""
     name = "network namespaces"
-    purpose = "an empty network under the filter, in runs that root starts under a policy without network"
+    purpose = "an empty network under the filter, in runs under a policy without network"
     error = facts.namespaces.network
     if error == 0:
-        found = (
-            "an empty one was made" if facts.may_isolate else "an empty one was made, but without privilege"
-        )
-        return Feature(name, "full", found, purpose, "used" if facts.may_isolate else "spare")
+        where = "" if facts.uid == 0 or facts.may_isolate else ", in a user namespace"
+        return Feature(name, "full", f"an empty one was made{where}", purpose)
     found = f"unshare: {error_text(error)}"
     if facts.may_isolate:
         # The run does not know that it will fail, so it does not do without.
         lost = "runs that root starts under a policy without network, such as default"
         remedies = (*through_filter("unshare"), "docker run --cap-drop=SYS_ADMIN: runs then do without")
         return Feature(name, "none", found, purpose, "needed", lost, remedies)
-    lost = "a second lock on the network: the filter refuses sockets without it, too"
-    if facts.uid == 0:
-        return Feature(name, "none", found, purpose, "used", lost, ("docker run --cap-add=SYS_ADMIN",))
-    return Feature(name, "none", found, purpose, "spare", lost, _userns_remedies(facts))
+    lost = (
+        "a second lock on the network: the filter refuses sockets without it, too; "
+        "where /proc may be read, so can this machine's connections"
+    )
+    how = ("docker run --cap-add=SYS_ADMIN",) if facts.uid == 0 else _userns_remedies(facts)
+    return Feature(name, "none", found, purpose, "used", lost, how)
 
 
 def cgroups(facts: Facts) -> Feature:

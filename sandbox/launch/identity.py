@@ -7,8 +7,6 @@ import os
 from sandbox.errors import UsageError
 
 UNPRIVILEGED = "nobody"
-NETWORK_AND_IPC = 0x40000000 | 0x08000000  # CLONE_NEWNET, CLONE_NEWIPC (unshare(2))
-_CAP_SYS_ADMIN = 21
 _NOBODY = (65534, 65534)
 
 
@@ -40,14 +38,3 @@ def _known(name: str) -> tuple[int, int] | None:
     except (KeyError, ValueError):
         return None
     return entry.pw_uid, entry.pw_gid
-
-
-def may_make_namespaces() -> bool:
-    """Whether this process has CAP_SYS_ADMIN. An ordinary user could make namespaces in a user namespace of
-    its own, but would then see every file of others as nobody's."""
-    try:
-        with open("/proc/self/status", "rb", buffering=0) as file:
-            _, _, rest = file.read(8192).partition(b"\nCapEff:")
-        return bool(int(rest.split(maxsplit=1)[0], 16) >> _CAP_SYS_ADMIN & 1)
-    except (OSError, ValueError, IndexError):
-        return False

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sandbox import elf
 from sandbox._kernel import calls
 from sandbox.errors import NotFoundError, NotRunnableError, SetupError, UsageError
+from sandbox.launch import namespaces
 from sandbox.outcome import Decision, Refuse, Return
 from sandbox.policy.model import Environment, Policy, RewriteSpec
 from sandbox.syscalls import table
@@ -121,20 +122,39 @@ def _recorded(action: Decision) -> Decision:
     return action._replace(recorded=True) if isinstance(action, Refuse | Return) else action
 
 
-def start(spec: calls.Spec) -> calls.RawEvent:
-    """Start the guest; it stands at the seccomp stop of its first execve. Raises SetupError by step."""
+class Started(NamedTuple):
+    """A guest at the seccomp stop of its first execve, and why it is without its namespaces, or ''."""
+
+    event: calls.RawEvent
+    lacks: str = ""
+
+
+def start(spec: calls.Spec) -> Started:
+    """Start the guest, without namespaces where an ordinary user gets none. Raises SetupError by step."""
     try:
-        event = calls.launch(spec)
+        started = _launch(spec)
     except calls.LaunchError as error:
         if signo := error.status & 0x7F:
             died = SetupError(f"the guest died of signal {signo} before it began")
             died.exit_code = 128 + signo
             raise died from None
         raise SetupError(f"cannot start the guest: {error.step}: {error.strerror}{_remedy(error)}") from None
+    event = started.event
     if event.error:
         calls.kill(event.pid, 9)
         raise SetupError(f"PTRACE_GET_SYSCALL_INFO: {os.strerror(event.error)}; it needs Linux 5.3 or later")
-    return event
+    return started
+
+
+def _launch(spec: calls.Spec) -> Started:
+    try:
+        return Started(calls.launch(spec))
+    except calls.LaunchError as error:
+        # Nobody leaves a user namespace again, and one that is not mapped is no place for a guest.
+        lacks = namespaces.refusal(error) if spec.isolate & namespaces.USER else ""
+        if not lacks:
+            raise
+    return Started(calls.launch(spec._replace(isolate=0, maps=None)), lacks)
 
 
 def _remedy(error: calls.LaunchError) -> str:

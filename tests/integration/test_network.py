@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ connect = [{port}]
 CONNECT = (
     "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5); print('connected')"
 )
-DEVICES = "print([line.split(':')[0].strip() for line in open('/proc/net/dev') if ':' in line])"
 
 needs_ports = pytest.mark.skipif(landlock_abi() < 4, reason="Landlock has no TCP ports before Linux 6.7")
 
@@ -46,10 +44,3 @@ def test_no_network_by_default(run: Any, python: str) -> None:
         ran = run(python, "-I", "-S", "-c", CONNECT, str(server.getsockname()[1]), policy="default")
     assert ran.status != 0
     assert ran.calls("socket")[-1]["verdict"] == "refuse"
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a network namespace")
-def test_root_gives_an_empty_namespace(run: Any, python: str) -> None:
-    ran = run(python, "-I", "-S", "-c", DEVICES, policy="default")
-    assert ran.out == "['lo']\n"
-    assert ran.outcome["enforcement"]["network-namespace"] == "full"

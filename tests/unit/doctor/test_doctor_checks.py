@@ -117,6 +117,13 @@ SHORTFALLS: list[tuple[str, dict[str, Any], Level, str]] = [
         "partial",
         "kernel.apparmor_restrict_unprivileged_userns=0",
     ),
+    (
+        "user namespaces",
+        {"namespaces": Namespaces(0, errno.ENOSPC), "settings": {"max_net_namespaces": "0"}},
+        "partial",
+        "user.max_net_namespaces=",
+    ),
+    ("user namespaces", {"namespaces": Namespaces(EPERM, 0), "uid": 0}, "none", "allows unshare"),
     ("network namespaces", {"namespaces": Namespaces(0, EPERM)}, "none", "allows unshare"),
     ("network namespaces", {"namespaces": Namespaces(0, EPERM), "uid": 0}, "none", "--cap-add=SYS_ADMIN"),
     (
@@ -154,6 +161,8 @@ SPARE = [
     ("close_range", {"close_range": ENOSYS}),
     ("pidfd_open", {"pidfd_open": ENOSYS}),
     ("user namespaces", {"namespaces": Namespaces(EPERM, EPERM)}),
+    ("network namespaces", {"namespaces": Namespaces(EPERM, EPERM)}),
+    ("network namespaces", {"namespaces": Namespaces(0, EPERM), "uid": 0}),
     ("cgroup v2", {"cgroup": Cgroup()}),
     ("process_vm_readv", {"traced": Traced(read=EPERM)}),
     ("core dumps", {"core_pattern": "|/x"}),
@@ -164,6 +173,23 @@ SPARE = [
 @pytest.mark.parametrize(("name", "changes"), SPARE)
 def test_runs_do_without_these(name: str, changes: dict[str, Any]) -> None:
     assert is_ready(examine(GOOD._replace(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "uses"),
+    [
+        ({}, ("used", "used")),
+        ({"uid": 0, "may_isolate": True}, ("spare", "used")),
+        ({"uid": 0, "namespaces": Namespaces(0, EPERM)}, ("spare", "used")),
+        ({"namespaces": Namespaces(EPERM, EPERM)}, ("used", "used")),
+        ({"uid": 0, "may_isolate": True, "namespaces": Namespaces(0, EPERM)}, ("spare", "needed")),
+    ],
+)
+def test_only_an_ordinary_users_runs_use_a_user_namespace(
+    changes: dict[str, Any], uses: tuple[str, str]
+) -> None:
+    facts = GOOD._replace(**changes)
+    assert (found("user namespaces", facts).use, found("network namespaces", facts).use) == uses
 
 
 def test_what_is_missing_is_named_last() -> None:
