@@ -71,7 +71,7 @@ def network_namespaces(facts: Facts) -> Feature:
     if error == 0:
         where = "" if facts.uid == 0 or facts.may_isolate else ", in a user namespace"
         return Feature(name, "full", f"an empty one was made{where}", purpose)
-    found = f"unshare: {error_text(error)}"
+    found = f"one could not be made: {error_text(error)}"
     if facts.may_isolate:
         # The run does not know that it will fail, so it does not do without.
         lost = "runs that root starts under a policy without network, such as default"
