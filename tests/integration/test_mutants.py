@@ -75,15 +75,40 @@ MUTANTS = [
         "clone-bit-bit-63-0",
     ),
     mutant(
-        "writes the child's r9",
+        "forgets the child's r9",
         BIRTHS,
         """            if order.request.stripped:
 """,
-        """            stopped.set_register("r9", order.request.flags)
+        """            stopped.set_register("r9", 0)
             if order.request.stripped:
 """,
         "clone-accepted-stack",
-        "blocked-until-exit",
+        "clone-accepted-kernel",
+        "clone-accepted-junk-arena-arena-arena",
+    ),
+    mutant(
+        "aligns the child's stack",
+        BIRTHS,
+        """            if order.request.stripped:
+""",
+        """            stopped.set_register("rsp", order.request.stack & ~15)
+            if order.request.stripped:
+""",
+        "clone-accepted-stack-7",
+        "clone-accepted-1",
+        "clone-accepted-minus-1",
+    ),
+    mutant(
+        "takes a NULL stack",
+        OSTOO,
+        """when = { child_stack = 0 }
+verdict = "EINVAL"
+""",
+        """when = { child_stack = 0 }
+verdict = "allow"
+""",
+        "clone-null-stack-0-0",
+        "clone-null-stack-natively",
     ),
     mutant(
         "releases the parent at an execve that fails",
@@ -171,6 +196,25 @@ MUTANTS = [
         'numbers, kill, "architecture',
         'numbers, numbers, "architecture',
         "int80-20",
+    ),
+    mutant(
+        "takes x32 numbers for unlisted ones",
+        "sandbox/seccomp/table.py",
+        "((X32_BIT, NEGATIVE - 1),), builder.add(Leaf(RET_KILL_PROCESS))",
+        "((X32_BIT, NEGATIVE - 1),), unlisted",
+        "x32-1073741824",
+        "x32-high-0x7fffffff",
+    ),
+    mutant(
+        "lets every held parent go when any child has ended",
+        "sandbox/supervisor/vfork.py",
+        """        if child not in self._waiting:
+            return []
+""",
+        """        if child not in self._waiting:
+            return [Go(parent) for parent, _ in self._waiting.values()]
+""",
+        "blocked-over-grandchild",
     ),
 ]
 
