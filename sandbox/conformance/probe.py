@@ -102,7 +102,8 @@ class StepResult(NamedTuple):
     the prober's own clock, 0 where there was none.
 
     `changed` names the registers that differ, beyond rax, rcx and r11. `status` is the wait status of the
-    child the step made. `childless` says whether there was no child after a call that should make one.
+    child the step made. `childless` says whether there was no child after a call that should make one; None
+    where that is not known.
     """
 
     rax: int | None = None

@@ -25,7 +25,7 @@ from sandbox.outcome import Allow, Refuse
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
 from sandbox.syscalls import table
-from sandbox.syscalls.call import Call
+from sandbox.syscalls.call import MASK64, Call
 
 Vfork = Literal["emulate", "kernel"]
 Level = Literal["decisions", "all"]
@@ -38,6 +38,7 @@ _COMMAND = "import sys; sys.path[:0] = [{root!r}]; from sandbox.cli.run import m
 _MARK_AT = 0x5000_0000_0000
 _WRITE, _CLONE, _WAIT4, _NOBODYS = 1, 56, 61, 499
 _CLONE_FLAGS = 0x4111
+_WNOHANG_WALL = 0x4000_0001
 
 
 class _Ended(NamedTuple):
@@ -73,7 +74,8 @@ def run_probes(
         words += ["--vfork", vfork]
     with Ground() as ground:
         supervised = _Supervised(ground, words, marker, wall)
-        return _run_all(supervised, probes, can_isolate=_can_isolate(loaded))
+        results = _run_all(supervised, probes, can_isolate=_can_isolate(loaded))
+        return results if _asks_for_children(loaded) else [_without_children(one) for one in results]
 
 
 def run_native(probes: Sequence[Probe], *, wall: float = WALL) -> list[Result]:
@@ -247,6 +249,16 @@ def _can_isolate(policy: Policy) -> bool:
     return isinstance(decision, Allow) and isinstance(
         policy.decide(Call(_WAIT4, (1000, 0, 0, 0, 0, 0))), Allow
     )
+
+
+def _asks_for_children(policy: Policy) -> bool:
+    """Whether it is the kernel that answers when the prober asks for any child."""
+    return isinstance(policy.decide(Call(_WAIT4, (MASK64, 0, _WNOHANG_WALL, 0, 0, 0))), Allow)
+
+
+def _without_children(result: Result) -> Result:
+    steps = tuple(tuple(step._replace(childless=None) for step in level) for level in result.steps)
+    return result._replace(steps=steps)
 
 
 def _marker(policy: Policy, level: Level) -> Marker:

@@ -166,8 +166,16 @@ def _seen(data: bytes, at: int) -> StepResult:
     return StepResult(
         rax, True, before, after, _changed(mask),
         None if status == -1 else status,
-        None if childless == _UNASKED else childless == _ECHILD,
+        _childless(childless),
     )  # fmt: skip
+
+
+def _childless(answer: int) -> bool | None:
+    """What wait4's answer says: there is none at ECHILD, and one at 0 or a pid. Any other errno may be the
+    policy's own, and says nothing."""
+    if answer == _UNASKED:
+        return None
+    return answer == _ECHILD if answer == _ECHILD or answer >= 0 else None
 
 
 def _report(data: bytes) -> tuple[int, Result]:

@@ -48,6 +48,26 @@ def test_a_table_that_holds(mode: str, table: Path) -> None:
     assert done.stdout.splitlines()[-1] == "all 1 rows hold"
 
 
+OWN_WAIT4 = """schema = 1
+name = "own-wait4"
+unlisted = "EPERM"
+[calls]
+allow = ["read", "write", "exit_group"]
+[[rule]]
+id = "own-wait4"
+call = "wait4"
+{answer}
+"""
+
+
+@pytest.mark.parametrize("answer", ['verdict = "ENOSYS"', "return = 0", "return = 77"])
+def test_no_child_is_made_up_where_the_policy_answers_wait4(answer: str, table: Path) -> None:
+    table.with_name("own.toml").write_text(OWN_WAIT4.format(answer=answer))
+    table.write_text(TABLE.replace('"ostoo"', '"own.toml"').format(expect="EPERM"))
+    done = conform(str(table))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
 def test_a_table_that_does_not(table: Path) -> None:
     table.write_text(TABLE.format(expect="EPERM"))
     done = conform(str(table))

@@ -52,7 +52,9 @@ def test_a_child() -> None:
     assert seen.child == (frozenset({"r9"}), 0x7000, 4, 3 << 8)
 
 
-@pytest.mark.parametrize(("childless", "says"), [(-10, True), (0, False), (5, False), (1, None)])
+@pytest.mark.parametrize(
+    ("childless", "says"), [(-10, True), (0, False), (5, False), (1, None), (-38, None), (-1, None)]
+)
 def test_whether_there_is_a_child(childless: int, says: bool | None) -> None:
     [(_, seen)] = wire.decode(report([level(step(-38, childless=childless))]))
     assert seen.steps[0][0].childless is says
