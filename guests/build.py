@@ -1,5 +1,5 @@
-"""Build the guest programs: `python guests/build.py [-v] [NAME...]`, NAME being `spawn`, `attacks/int80`
-or `attacks` for all of those.
+"""Build the guest programs: `python guests/build.py [-v] [--package DIR] [NAME...]`, NAME being `spawn`,
+`attacks/int80` or `attacks` for all of those.
 
 Each `guests/NAME.c` says in its first comment what it is built as: `build: musl glibc raw`, and which other
 sources go with it: `with: lib/trampoline.S`. The result is `guests/build/FLAVOUR/NAME`; only what is older
@@ -14,7 +14,11 @@ Attacks, `guests/attacks/NAME.c`, are built as one flavour to `guests/build/atta
 to fail, `contained: errno` (or killed, or limit), and where their run needs more, `options: --cpu 1`. That
 goes to `guests/build/attacks/index.json`, which the harness reads.
 
-Exit status: 0, 1 (a program did not compile; the compiler's message is on standard error), 2 (wrong use).
+With `--package DIR`, the attacks and the prober among what was named are copied to where the package in DIR,
+a `sandbox`, looks for them: setup.py makes wheels so.
+
+Exit status: 0, 1 (a program did not compile; the compiler's message is on standard error), 2 (wrong use, no
+compiler).
 """
 
 from __future__ import annotations
@@ -25,10 +29,12 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +47,7 @@ RAW = ["-static", "-nostdlib", "-ffreestanding", "-fno-pie", "-no-pie", "-fcf-pr
 FLAVOURS = ("musl", "glibc", "raw")
 ATTACKS = HERE / "attacks"
 CONTAINED = ("errno", "killed", "limit")
+PROBER = ("prober", "raw")
 
 
 class BuildError(Exception):
@@ -145,12 +152,28 @@ def select(names: Iterable[str]) -> list[Target]:
     return [target for name in wanted for target in targets_of(known[name])]
 
 
+def system_compiler() -> list[str]:
+    return shlex.split(os.environ.get("CC", "cc")) or ["cc"]
+
+
+def check_compilers(flavours: Collection[str]) -> None:
+    """Raises BuildError where the compiler of one of these flavours is missing."""
+    if "musl" in flavours and find_spec("ziglang") is None:
+        raise BuildError(
+            "the ziglang package, whose compiler the musl programs need, is missing: "
+            "run `python -m pip install '.[guests]'` in the checkout, with this Python"
+        )
+    compiler = system_compiler()[0]
+    if set(flavours) - {"musl"} and shutil.which(compiler) is None:
+        raise BuildError(f"there is no C compiler {compiler!r}: install one, such as gcc, or set CC")
+
+
 def command(target: Target, output: Path) -> list[str]:
     """The compiler's argument vector."""
     files = [*map(str, target.sources), "-o", str(output)]
     if target.flavour == "musl":
         return [sys.executable, "-m", "ziglang", "cc", *ZIG, *COMMON, *files]
-    compiler = shlex.split(os.environ.get("CC", "cc"))
+    compiler = system_compiler()
     return [*compiler, *(RAW if target.flavour == "raw" else ["-pthread"]), *COMMON, *files]
 
 
@@ -183,7 +206,10 @@ def compile_one(target: Target) -> str:
 
 
 def build(targets: Iterable[Target], *, verbose: bool = False) -> list[str]:
-    """Build what is not current, `JOBS` at a time; returns one message for each target that failed."""
+    """Build what is not current, `JOBS` at a time; returns one message for each target that failed.
+
+    Raises BuildError where a compiler is missing.
+    """
     shared = max(path.stat().st_mtime for path in [Path(__file__), *HERE.glob("lib/*.h")])
     for_attacks = max([shared, *(path.stat().st_mtime for path in ATTACKS.glob("lib/*.h"))])
     stale = [
@@ -191,6 +217,7 @@ def build(targets: Iterable[Target], *, verbose: bool = False) -> list[str]:
         for target in targets
         if not target.is_current(for_attacks if target.place == "attacks" else shared)
     ]
+    check_compilers({target.flavour for target in stale})
 
     def attempt(target: Target) -> str | None:
         try:
@@ -205,28 +232,62 @@ def build(targets: Iterable[Target], *, verbose: bool = False) -> list[str]:
         return [message for message in pool.map(attempt, stale) if message is not None]
 
 
+def package_place(target: Target, package: Path) -> Path | None:
+    """Where a package has this program; None for one it has not."""
+    if target.place == "attacks":
+        return package / "attack" / "programs" / target.name
+    return package / "conformance" / target.name if (target.name, target.place) == PROBER else None
+
+
+def copy_to_package(targets: Iterable[Target], index: str, package: Path) -> None:
+    """Copy built programs to their places in the package, and nothing else of an earlier build."""
+    attacks = package / "attack" / "programs"
+    shutil.rmtree(attacks, ignore_errors=True)
+    for target in targets:
+        if place := package_place(target, package):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(target.output, place)
+            place.chmod(0o755)
+    if attacks.is_dir():
+        (attacks / "index.json").write_text(index)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command line; see the module's text."""
-    parser = argparse.ArgumentParser(
-        prog="build.py", description="Build the guest programs that have changed."
-    )
-    parser.add_argument("-v", "--verbose", action="store_true", help="one line for each file built")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="which programs (default: all)")
-    options = parser.parse_args(arguments)
+    options = command_line(arguments)
     try:
         targets = select(options.names)
         index = index_text()
+        failures = build_locked(targets, index, options)
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 2
+    for failure in failures:
+        print(f"build.py: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def command_line(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="build.py", description="Build the guest programs that have changed."
+    )
+    add = parser.add_argument
+    add("-v", "--verbose", action="store_true", help="one line for each file built")
+    add("--package", type=Path, metavar="DIR", help="copy the prober and the attacks to this package")
+    add("names", nargs="*", metavar="NAME", help="which programs (default: all)")
+    return parser.parse_args(arguments)
+
+
+def build_locked(targets: list[Target], index: str, options: argparse.Namespace) -> list[str]:
+    """One build at a time; what could not be built. Raises BuildError where a compiler is missing."""
     (HERE / "build" / "attacks").mkdir(parents=True, exist_ok=True)
     with (HERE / "build" / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         failures = build(targets, verbose=options.verbose)
         replace_text(HERE / "build" / "attacks" / "index.json", index)
-    for failure in failures:
-        print(f"build.py: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+        if options.package and not failures:
+            copy_to_package(targets, index, options.package)
+    return failures
 
 
 if __name__ == "__main__":

@@ -16,6 +16,10 @@ PLACES = (
     os.path.join(os.path.dirname(_PACKAGE), "guests", "build", "attacks"),
 )
 """Where built programs are looked for: in the installed package, then in a checkout."""
+NOT_BUILT = (
+    "the attack programs are not built: in a checkout, run `python guests/build.py attacks`; an installed "
+    "package has them if ziglang was there when it was built, as `pip install` sees to"
+)
 
 
 class Program(NamedTuple):
@@ -33,7 +37,7 @@ def find(places: Iterable[str] = PLACES) -> list[Program]:
     for place in places:
         if os.path.exists(os.path.join(place, INDEX)):
             return _read(place)
-    raise UsageError("the attack programs are not built: run `python guests/build.py attacks` in a checkout")
+    raise UsageError(NOT_BUILT)
 
 
 def _read(place: str) -> list[Program]:
