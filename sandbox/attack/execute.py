@@ -21,6 +21,7 @@ from sandbox.attack.victim import Victim
 from sandbox.audit.verifier import verify
 from sandbox.errors import AuditError, SetupError
 from sandbox.policy.load import load
+from sandbox.policy.reading import from_anywhere
 
 WALL = 30.0
 """Seconds an attack may take in the sandbox; a policy's own limit may be tighter."""
@@ -90,7 +91,7 @@ def _supervised(
 ) -> Run:
     outcome = os.path.join(ground.base, "outcome.json")
     words = [
-        *_command(), "-q", "-p", policy, "--cwd", ground.work, "--timeout", f"{wall:g}",
+        *_command(), "-q", "-p", from_anywhere(policy), "--cwd", ground.work, "--timeout", f"{wall:g}",
         "--outcome", outcome, "--audit", _log(ground), *program.options,
     ]  # fmt: skip
     for name, value in environment.items():

@@ -24,6 +24,7 @@ from sandbox.errors import SetupError
 from sandbox.outcome import Allow, Refuse
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
+from sandbox.policy.reading import from_anywhere
 from sandbox.syscalls import table
 from sandbox.syscalls.call import MASK64, Call
 
@@ -69,7 +70,7 @@ def run_probes(
     loaded = load(policy)
     marker = _marker(loaded, level)
     wall = min(wall, loaded.limits.wall or wall)
-    words = ["-q", "-p", policy, "--audit-level", level, "--timeout", f"{wall:g}", *options]
+    words = ["-q", "-p", from_anywhere(policy), "--audit-level", level, "--timeout", f"{wall:g}", *options]
     if vfork is not None:
         words += ["--vfork", vfork]
     with Ground() as ground:

@@ -51,6 +51,11 @@ def is_file_name(name: str) -> bool:
     return "/" in name or name.endswith(SUFFIX)
 
 
+def from_anywhere(name: str) -> str:
+    """A policy's name for a command that runs in another directory: a file's as a whole path."""
+    return os.path.abspath(name) if is_file_name(name) else name
+
+
 def find_shipped(name: str) -> str:
     """The path of a shipped policy. Raises PolicyError where there is none of this name."""
     for directory in _directories():

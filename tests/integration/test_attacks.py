@@ -65,16 +65,15 @@ verdict = "allow"
 
 
 def test_a_policy_with_a_hole_is_found(tmp_path: Path) -> None:
-    policy = tmp_path / "loose.toml"
-    policy.write_text(LOOSE)
-    words = ["attack", "--policy", str(policy), "--policy", "default", "--format", "json", "personality"]
+    (tmp_path / "loose.toml").write_text(LOOSE)
+    words = ["attack", "--policy", "./loose.toml", "--policy", "default", "--format", "json", "personality"]
     done = subprocess.run(
         [sys.executable, "-c", "import sys; from sandbox.cli.ctl import main; sys.exit(main())", *words],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
     )  # fmt: skip
     [attack] = json.loads(done.stdout)["attacks"]
     states = {name: verdict["state"] for name, verdict in attack["policies"].items()}
-    assert states == {str(policy): "ESCAPED", "default": "contained"}
+    assert states == {"./loose.toml": "ESCAPED", "default": "contained"}
     assert done.returncode == 1
 
 

@@ -28,10 +28,10 @@ native = {{ expect = "child", because = "Linux forks" }}
 MAIN = "import sys; from sandbox.cli.ctl import main; sys.exit(main())"
 
 
-def conform(*words: str) -> subprocess.CompletedProcess[str]:
+def conform(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", MAIN, "conform", *words],
-        capture_output=True, text=True, timeout=HANG, check=False,
+        capture_output=True, text=True, timeout=HANG, check=False, cwd=cwd,
     )  # fmt: skip
 
 
@@ -66,6 +66,15 @@ def test_no_child_is_made_up_where_the_policy_answers_wait4(answer: str, table: 
     table.write_text(TABLE.replace('"ostoo"', '"own.toml"').format(expect="EPERM"))
     done = conform(str(table))
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+@pytest.mark.parametrize("name", ["own.toml", "./own.toml", "below/../own.toml"])
+def test_a_policy_file_by_a_relative_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "own.toml").write_text(OWN_WAIT4.format(answer="return = 77"))
+    done = conform(name, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.splitlines()[-1].endswith(" rows hold")
 
 
 def test_a_table_that_does_not(table: Path) -> None:
