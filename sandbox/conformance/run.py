@@ -20,7 +20,7 @@ from sandbox.conformance import wire
 from sandbox.conformance.ground import Ground
 from sandbox.conformance.probe import Probe, Result
 from sandbox.conformance.wire import Marker
-from sandbox.errors import SetupError
+from sandbox.errors import SetupError, UsageError
 from sandbox.outcome import Allow, Refuse
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
@@ -89,13 +89,18 @@ def _run_all(place: _Supervised | _Native, probes: Sequence[Probe], *, can_isola
     results: dict[int, Result] = {}
     alone = [index for index, probe in enumerate(probes) if probe.isolate and not can_isolate]
     together = sorted(set(range(len(probes))) - set(alone))
-    encoded = [
-        wire.encode(at, probe, isolate=probe.isolate and can_isolate) for at, probe in enumerate(probes)
-    ]
+    encoded = [_encoded(at, probe, can_isolate=can_isolate) for at, probe in enumerate(probes)]
     for batch in [*_batches(together, encoded), *([index] for index in alone)]:
         _run_batch(place, batch, encoded, results)
     results = {index: _recorded(result, probes[index].nr) for index, result in results.items()}
     return [results[index] for index in range(len(probes))]
+
+
+def _encoded(index: int, probe: Probe, *, can_isolate: bool) -> bytes:
+    try:
+        return wire.encode(index, probe, isolate=probe.isolate and can_isolate)
+    except UsageError as error:
+        raise UsageError(f"{probe.name}: {error}" if probe.name else str(error)) from None
 
 
 def _batches(indices: Sequence[int], encoded: Sequence[bytes]) -> list[list[int]]:

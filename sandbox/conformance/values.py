@@ -97,14 +97,22 @@ def _composed(value: dict[str, Any]) -> Arg:
         case {"texts": [*texts], **rest} if all(isinstance(one, str) for one in texts) and not (
             rest.keys() - {"fill"}
         ):
-            fill = rest.get("fill", len(texts))
-            texts = texts + ["x"] * (fill - len(texts))
+            texts = texts + ["x"] * _more(len(texts), rest.get("fill"))
             return Block((*(one.encode() + b"\0" for one in texts), 0))
         case {"bytes": str(text), **rest} if not rest:
             return data(text)
         case {"text": str(text), "times": int(times), **rest} if not rest and 0 < times <= ARENA_SIZE:
             return text.encode() * times + b"\0"
     raise ValueError(f"{value!r} is no argument")
+
+
+def _more(count: int, fill: Any) -> int:
+    """How many texts are missing to `fill`."""
+    if fill is None:
+        return 0
+    if type(fill) is not int or not count <= fill <= ARENA_SIZE // 8:
+        raise ValueError(f"fill is a number from {count} to {ARENA_SIZE // 8}")
+    return fill - count
 
 
 def _word(value: Any) -> int | Place | bytes:
@@ -122,6 +130,8 @@ def data(text: str) -> bytes:
         if match is None or int(match[2] or 1) > ARENA_SIZE:
             raise ValueError(f"{word!r} is no byte")
         found += bytes.fromhex(match[1]) * int(match[2] or 1)
+        if len(found) > ARENA_SIZE:
+            raise ValueError(f"more than {ARENA_SIZE} bytes")
     return found
 
 

@@ -105,6 +105,15 @@ def test_wrong_tables(text: str, table: Path) -> None:
     assert str(table) in done.stderr
 
 
+def test_a_row_that_the_prober_cannot_make(table: Path) -> None:
+    table.write_text(
+        TABLE.replace('"fork"', '"open"\nargs = [{{ text = "x", times = 60000 }}]').format(expect="ENOENT")
+    )
+    done = conform(str(table))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "sandboxctl: mine: a probe's texts do not fit the prober's memory\n"
+
+
 @pytest.mark.parametrize(
     "words", [["no-such-policy"], ["/nowhere.toml"], ["--format", "markdown", "default"], []]
 )

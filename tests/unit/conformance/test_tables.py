@@ -134,6 +134,23 @@ WRONG = [
     ('id = "a"\nnr = 1\nargs = [0, 0, 0, 0, 0, 0, 0]\nexpect = 0', 7, "args is no arguments"),
     ('id = "a"\ncall = "clone"\nargs = { flgas = 1 }\nexpect = 0', 7, "clone has no argument flgas"),
     ('id = "a"\ncall = "clone"\nargs = { flags = "CLONE_WM" }\nexpect = 0', 7, "unknown flag"),
+    ('id = "a"\nnr = 1\nargs = [{ texts = ["b"], fill = "2" }]\nexpect = 0', 7, "fill is a number"),
+    (
+        'id = "a"\nnr = 1\nargs = [{ texts = ["b"], fill = 99999999999 }]\nexpect = 0',
+        7,
+        "fill is a number from 1",
+    ),
+    (
+        'id = "a"\nnr = 1\nargs = [{ bytes = "00*65536 00*65536" }]\nexpect = 0',
+        7,
+        "more than 65536 bytes",
+    ),
+    (
+        'id = "a"\nnr = { from = 0, to = 4096 }\n'
+        "args = [{ from = 0, to = 4096 }, { from = 0, to = 4096 }, { from = 0, to = 4096 }]\nexpect = 0",
+        4,
+        "too many rows",
+    ),
     ('id = "a"\nnr = { from = 9, to = 1 }\nexpect = 0', 6, "span 0 to 4096"),
     ('id = "a"\nnr = { from = 0, to = 100000 }\nexpect = 0', 6, "span 0 to 4096"),
     ('id = "a"\nnr = { from = 0, to = 1, except = 1 }\nexpect = 0', 6, "except is a list"),
