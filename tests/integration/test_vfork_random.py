@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.conftest import HANG, command
 
-TREES = 500
+TREES = 1000
 DEEPEST = 5
 HANDLED = (signal.SIGUSR1, signal.SIGUSR2)
 DEADLY = (signal.SIGKILL, signal.SIGTERM, signal.SIGABRT, signal.SIGALRM)
