@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,9 @@ from sandbox import rules
 from sandbox.audit import records
 from sandbox.cli import ctl
 from sandbox.cli import run as run_command
+from sandbox.conformance import row_reader, tables
+from sandbox.conformance.report import as_json
+from sandbox.conformance.suite import Checked, Part
 from sandbox.outcome import Status
 from sandbox.policy import call_lists, conditions, layers, rule_tables
 from sandbox.policy.emulations import EMULATION_CALLS
@@ -240,6 +244,31 @@ def test_the_supervisors_own_rules_are_described() -> None:
     ids = refusal_ids()
     assert {"clone-untraced", "signals-outside"} <= ids
     assert first_column(section(LANGUAGE, "What no policy can allow")) == ids
+
+
+# ---- conformance tables ----
+
+TABLES = "docs/conformance-tables.md"
+
+
+def test_every_key_of_a_table_is_described() -> None:
+    assert first_column(section(TABLES, "Keys of a table")) == set(tables._TOP)
+    rows = section(TABLES, "Keys of a row")
+    of_a_row, of_a_step = rows.split("| key of a step |")
+    assert first_column(of_a_row) == set(row_reader._ROW)
+    assert first_column(of_a_step) == set(row_reader._STEP) - set(row_reader._ROW)
+
+
+def test_the_table_in_the_text_is_one() -> None:
+    [text] = re.findall(r"^```toml\n(.*?)^```", read(TABLES), re.MULTILINE | re.DOTALL)
+    assert len(tables.parse(text, str(DOCS / "t.toml")).rows) == 64
+
+
+def test_the_keys_of_a_result_are_described() -> None:
+    part = Part("p", "t", (Checked("i", "s", "c", "g", ()),))
+    result = json.loads(as_json([part], None))
+    named = set(re.findall(r"`(\w+)`", section(TABLES, "Results for other tools")))
+    assert {*result, *result["parts"][0], *result["parts"][0]["rows"][0]} <= named
 
 
 # ---- the threat model ----
