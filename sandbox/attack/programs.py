@@ -17,7 +17,7 @@ PLACES = (
 )
 """Where built programs are looked for: in the installed package, then in a checkout."""
 NOT_BUILT = (
-    "the attack programs are not built: in a checkout, run `python guests/build.py attacks`; an installed "
+    "the attack programs are not built: run `python guests/build.py attacks` in a checkout; an installed "
     "package has them if ziglang was there when it was built, as `pip install` sees to"
 )
 
