@@ -86,7 +86,8 @@ Status = Literal["ok", "exited", "signaled", "violation", "limit", "setup-error"
 
 
 class Usage(NamedTuple):
-    """What a run used. Times in seconds, memory in bytes (the largest single process)."""
+    """What a run used. Times in seconds, memory in bytes: `max_rss_bytes` of the largest single process,
+    `memory_peak_bytes` of all together by their cgroup's account, None where there was none."""
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
@@ -94,6 +95,7 @@ class Usage(NamedTuple):
     processes: int = 0
     calls_supervised: int = 0
     calls_refused: int = 0
+    memory_peak_bytes: int | None = None
 
 
 class Outcome(NamedTuple):

@@ -13,8 +13,8 @@ from typing import Any, Literal, NamedTuple
 from sandbox import elf, rules
 from sandbox._kernel import calls
 from sandbox.audit.writer import AuditLog
-from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError
-from sandbox.launch import confine, identity, namespaces, output, scratch
+from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError, SetupError
+from sandbox.launch import cgroup, confine, identity, namespaces, output, scratch
 from sandbox.launch import program as launch
 from sandbox.outcome import Outcome, Usage
 from sandbox.policy.model import Limits, Policy
@@ -25,6 +25,7 @@ from sandbox.seccomp.compile import compile_policy
 from sandbox.supervisor.endings import Ending, ExecFailedError
 from sandbox.supervisor.loop import Supervisor
 from sandbox.supervisor.metadata import Realm
+from sandbox.supervisor.meter import memory_passed
 from sandbox.supervisor.recorder import Recorder
 
 _ALWAYS = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
@@ -90,12 +91,14 @@ class _Run:
         self.uid = os.geteuid()
         self.foreign: set[int] = set()
         self.allowed: dict[Right, tuple[str, ...]] = {}
+        self.account = cgroup.open_account(None)
 
     def supervise(self) -> Ending:
         program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
         try:
             return self._launch(program)
         finally:
+            self.account.close()
             if self.scratch:
                 scratch.remove(self.scratch)
 
@@ -103,11 +106,19 @@ class _Run:
         spec = self._spec(program)
         calls.prepare()
         self.foreign = calls.children()
+        self.account = cgroup.open_account(self.policy.limits.memory)
         outlet = output.open_outlet(self.policy.limits.output)
         try:
-            started = launch.start(spec._replace(output=outlet.output))
+            started = launch.start(spec._replace(output=outlet.output, cgroup=self.account.procs))
+        except SetupError:
+            if self.account.is_over():
+                return self._too_large(program)
+            raise
         finally:
             outlet.close()
+        self.account.entered(started.event.pid)
+        if self.policy.limits.memory is not None:
+            self.enforcement["memory"] = self.account.enforcement
         if self.policy.limits.output is not None:
             self.enforcement["output"] = outlet.enforcement
         if started.lacks:
@@ -117,12 +128,21 @@ class _Run:
         except ExecFailedError as error:
             raise NotRunnableError(self._exec_failure(program, error)) from None
 
+    def _too_large(self, program: launch.Program) -> Ending:
+        """The limit on memory is less than it takes to begin."""
+        passed = memory_passed(self.policy.limits.memory or 0)
+        self.enforcement["memory"] = self.account.enforcement
+        self.write_start(program, None)
+        self.recorder.limit(passed.which, passed.value)
+        return Ending("limit", passed.text, signal="SIGKILL", rule=f"limits.{passed.which}", signo=9)
+
     def _supervise(self, program: launch.Program, event: calls.RawEvent, pump: int) -> Ending:
         self.supervisor = Supervisor(
             self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
             paths=self.allowed if self.log.active else None,
             foreign=self.foreign,
             realm=Realm(self.allowed.get("write") if self.policy.files else None, self.uid),
+            out_of_memory=self.account.is_over,
         )  # fmt: skip
 
         self.log.on_stall(self._stalled)
@@ -271,6 +291,7 @@ class _Run:
             processes=supervisor.tasks.made if supervisor else 0,
             calls_supervised=self.recorder.supervised,
             calls_refused=self.recorder.refused,
+            memory_peak_bytes=self.account.peak,
         )
 
     def _hint(self) -> str:

@@ -85,9 +85,9 @@ class Spec(NamedTuple):
     """What `launch` starts.
 
     `filter` is the encoded seccomp program, `limits` are (resource, soft, hard), `ruleset` a Landlock
-    ruleset or -1, `isolate` are unshare(2) flags, with a user namespace among them `maps` its uid_map and
-    gid_map, `user` is the (uid, gid) to become, `output` what stands in for descriptors 1 and 2, or -1.
-    Whoever it is, the guest has no capability.
+    ruleset or -1, `cgroup` a cgroup.procs to enter if it lets the guest, or -1, `isolate` are unshare(2)
+    flags, with a user namespace among them `maps` its uid_map and gid_map, `user` is the (uid, gid) to become,
+    `output` what stands in for descriptors 1 and 2, or -1. Whoever it is, the guest has no capability.
     """
 
     path: bytes
@@ -98,6 +98,7 @@ class Spec(NamedTuple):
     limits: tuple[tuple[int, int, int], ...] = ()
     closed: frozenset[int] = frozenset()
     ruleset: int = -1
+    cgroup: int = -1
     isolate: int = 0
     maps: tuple[bytes, bytes] | None = None
     user: tuple[int, int] | None = None
@@ -186,7 +187,7 @@ def launch(spec: Spec) -> RawEvent:
     raw.filter_length = len(spec.filter) // 8
     raw.closed = sum(1 << fd for fd in spec.closed)
     raw.limits, raw.limit_count = limits, len(spec.limits)
-    raw.ruleset, raw.isolate = spec.ruleset, spec.isolate
+    raw.ruleset, raw.cgroup, raw.isolate = spec.ruleset, spec.cgroup, spec.isolate
     if spec.maps is not None:
         maps = [ffi.new("char[]", one) for one in spec.maps]
         raw.uid_map, raw.gid_map = maps

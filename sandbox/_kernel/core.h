@@ -38,6 +38,7 @@ typedef struct {
     uint32_t limit_count;
     const sb_limit *limits;
     int32_t ruleset;           /* a Landlock ruleset, or -1 */
+    int32_t cgroup;            /* the cgroup.procs to enter, or -1 */
     int32_t isolate;           /* unshare(2) flags, or 0 */
     const char *uid_map;       /* of the user namespace among them, or NULL */
     const char *gid_map;

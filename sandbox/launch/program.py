@@ -90,7 +90,10 @@ def environment(rules: Environment, extra: Iterable[str], outer: Mapping[str, st
 
 def limits(policy: Policy) -> tuple[tuple[int, int, int], ...]:
     """Kernel limits as (resource, soft, hard), never above what this process may set (setrlimit(2))."""
-    wanted = [(RLIMIT_CORE, 0)]
+    # 1 and not 0: for a pipe in core_pattern the limit does not count (core(5)), but at exactly 1 the kernel
+    # starts no helper: so it keeps helpers that crash from dumping in turn (fs/coredump.c, Linux 2.6.34). For a
+    # file both are too little.
+    wanted = [(RLIMIT_CORE, 1)]
     if policy.limits.file_size is not None:
         wanted.append((RLIMIT_FSIZE, policy.limits.file_size))
     if policy.limits.open_files is not None:

@@ -48,15 +48,18 @@ class Supervisor:
         paths: dict[files.Right, tuple[str, ...]] | None = None,
         foreign: set[int] | None = None,
         realm: Realm | None = None,
+        out_of_memory: Callable[[], bool] = lambda: False,
     ) -> None:
         """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded; `foreign`:
-        children this process had before the run; `realm`: where files' modes and times may be changed."""
+        children this process had before the run; `realm`: where files' modes and times may be changed;
+        `out_of_memory`: whether the kernel has killed guests at the limit on memory."""
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
         self.shutdown = Shutdown(
-            policy.limits, self.tasks, recorder, started_ns=started_ns, foreign=foreign or set()
-        )
+            policy.limits, self.tasks, recorder, started_ns=started_ns, foreign=foreign or set(),
+            out_of_memory=out_of_memory,
+        )  # fmt: skip
         self.meter = self.shutdown.meter
         self.endings = self.shutdown.endings
         self.births = Births(recorder, self.tasks, policy.process, trace_exits=self.meter.watches_cpu)
@@ -305,6 +308,8 @@ class Supervisor:
             self.births.on_unseen_end(stop)
             return Rest()
         self._flush_watched(task)
+        if isinstance(stop, Killed) and stop.signo == SIGKILL:
+            self.shutdown.on_kill()
         if task.tid == task.tgid:
             self.endings.process_ended(task.tgid, stop)
         self.recorder.exit(task, stop)

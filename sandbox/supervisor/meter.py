@@ -35,6 +35,11 @@ def cpu_ns(tgid: int, tid: int) -> int:
         return 0
 
 
+def memory_passed(limit: int) -> Passed:
+    """The limit on memory, whoever found that it is passed."""
+    return Passed("memory", limit, f"memory limit of {limit} bytes")
+
+
 _HELD = (b"RssAnon:", b"RssShmem:")
 
 
@@ -96,4 +101,4 @@ class Meter:
         if limit is None:
             return None
         held = sum(memory_bytes(pid) for pid in {task.tgid for task in tasks} - sharing)
-        return Passed("memory", limit, f"memory limit of {limit} bytes") if held > limit else None
+        return memory_passed(limit) if held > limit else None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from collections.abc import Callable
 
 from sandbox._kernel import calls
 from sandbox.errors import InternalError
 from sandbox.policy.model import Limits
 from sandbox.supervisor.clock import DRAIN_NS, Clock
 from sandbox.supervisor.endings import Endings
-from sandbox.supervisor.meter import Meter, Passed
+from sandbox.supervisor.meter import Meter, Passed, memory_passed
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import Control, Exited, Killed
 from sandbox.supervisor.tracee import Tasks
@@ -23,9 +24,11 @@ class Shutdown:
     """Decides when a run is over and makes it so. `closing` is True once everything was killed."""
 
     def __init__(
-        self, limits: Limits, tasks: Tasks, recorder: Recorder, *, started_ns: int, foreign: set[int]
-    ) -> None:
-        """`foreign`: children this process had before the run."""
+        self, limits: Limits, tasks: Tasks, recorder: Recorder, *, started_ns: int, foreign: set[int],
+        out_of_memory: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        """`foreign`: children this process had before the run; `out_of_memory`: whether the kernel has killed
+        guests at the limit on memory."""
         self._limits = limits
         self._tasks = tasks
         self._recorder = recorder
@@ -38,6 +41,7 @@ class Shutdown:
         self.main = 0
         self.pump = 0
         self._foreign = foreign
+        self._out_of_memory = out_of_memory
         self.closing = False
 
     def on_deadline(self, sharing: set[int]) -> None:
@@ -64,6 +68,11 @@ class Shutdown:
             self._recorder.limit(limit.which, limit.value)
             self.endings.limit(f"limits.{limit.which}", limit.text)
             self.close()
+
+    def on_kill(self) -> None:
+        """A guest died of SIGKILL, and not by us: was it the kernel, for the limit on memory?"""
+        if not self.closing and self._limits.memory is not None and self._out_of_memory():
+            self.passed(memory_passed(self._limits.memory))
 
     def on_control(self, stop: Control) -> None:
         """Ctrl-C, SIGTERM, SIGHUP or SIGQUIT: first to the main guest; the second one ends everything."""
