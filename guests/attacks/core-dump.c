@@ -1,22 +1,13 @@
 /* A crash makes the kernel write a file, or start a program as root outside of everything that is confined
  * (core(5): a core_pattern that begins with `|` ignores a RLIMIT_CORE of 0, but not one of 1). The guest raises its
- * limit where it may, and a child of it dies by SIGSEGV. Natively a core is dumped. Here the limit cannot be raised,
- * and the child's status says that nothing was dumped.
+ * limit where it may, or lowers it to 0 where a pipe waits, and a child of it dies by SIGSEGV. Natively a core is
+ * dumped. Here the limit stays what it is, and the child's status says that nothing was dumped.
  * class: 127
  * contained: errno
  * build: musl */
 #include <sys/resource.h>
 
 #include "lib/files.h"
-
-static long crash(void *unused)
-{
-    (void)unused;
-    raw(SYS_chdir, work_dir());
-    raw(SYS_kill, raw(SYS_getpid), SIGSEGV);
-    for (;;)
-        *(volatile int *)8 = 1;
-}
 
 static int has_pipe(void)
 {
@@ -26,6 +17,29 @@ static int has_pipe(void)
     raw(SYS_read, fd, &first, 1);
     raw(SYS_close, fd);
     return first == '|';
+}
+
+/* Whether it is another one afterwards, whatever the calls say. */
+static int set_limit(unsigned long wanted)
+{
+    struct rlimit limit = {wanted, wanted}, now = {1, 1};
+
+    raw(SYS_setrlimit, RLIMIT_CORE, &limit);
+    raw(SYS_prlimit64, 0, RLIMIT_CORE, &limit, NULL);
+    raw(SYS_prlimit64, 0, RLIMIT_CORE, &limit, &now);
+    raw(SYS_getrlimit, RLIMIT_CORE, &now);
+    return now.rlim_cur != 1 && now.rlim_cur == wanted;
+}
+
+static long crash(void *unused)
+{
+    (void)unused;
+    if (has_pipe())
+        set_limit(0);
+    raw(SYS_chdir, work_dir());
+    raw(SYS_kill, raw(SYS_getpid), SIGSEGV);
+    for (;;)
+        *(volatile int *)8 = 1;
 }
 
 static void remove_core(long pid)
@@ -39,15 +53,12 @@ static void remove_core(long pid)
 
 int main(int argc, char **argv)
 {
-    struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY}, now = {0, 0};
+    struct rlimit now = {0, 0};
     long pid, status;
 
     attack_start(argc, argv);
     raw(SYS_getrlimit, RLIMIT_CORE, &now);
-    all.rlim_cur = natively ? now.rlim_max : RLIM_INFINITY;
-    all.rlim_max = all.rlim_cur;
-    way(raw(SYS_setrlimit, RLIMIT_CORE, &all) == 0 && !natively, "setrlimit of RLIMIT_CORE");
-    way(raw(SYS_prlimit64, 0, RLIMIT_CORE, &all, NULL) == 0 && !natively, "prlimit64 of RLIMIT_CORE");
+    way(set_limit(natively ? now.rlim_max : RLIM_INFINITY) && !natively, "a higher RLIMIT_CORE");
     pid = spawn_child(crash, NULL);
     if (pid < 0)
         contained("no second task that could crash");

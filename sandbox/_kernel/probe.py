@@ -93,7 +93,9 @@ def _speak(function: Callable[[], Any], writer: int) -> NoReturn:
             signal.signal(signo, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         signal.alarm(_GIVE_UP)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+        # 1 stops pipes as well (see launch/program.py); a guest that is tried here wants the hard limit.
+        resource.setrlimit(resource.RLIMIT_CORE, (1 if hard else 0, hard))
         try:
             value = function()
         except OSError as error:

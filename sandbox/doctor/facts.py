@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from sandbox._kernel import probe
 from sandbox._kernel.probe import Namespaces, Traced
-from sandbox.doctor.cgroups import Cgroup, find_cgroup
 from sandbox.errors import SetupError
+from sandbox.launch import cgroup
 from sandbox.launch.confine import confine
 from sandbox.launch.namespaces import choose, may_make_namespaces
+from sandbox.launch.program import core_limit
 from sandbox.policy.model import Files
 
 _SETTINGS = {
@@ -24,7 +25,8 @@ _SETTINGS = {
 
 
 class Facts(NamedTuple):
-    """Probes are errnos, 0 where the thing works. `settings` holds those of _SETTINGS that exist, as text."""
+    """Probes are errnos, 0 where the thing works. `settings` holds those of _SETTINGS that exist, as text;
+    `cgroup` is our cgroup v2's directory, '' for none, and `memory` what a run would say of its limit."""
 
     release: str
     machine: str
@@ -40,7 +42,8 @@ class Facts(NamedTuple):
     pidfd_open: int
     namespaces: Namespaces
     may_isolate: bool
-    cgroup: Cgroup
+    cgroup: str
+    memory: str
     settings: dict[str, str]
     status: dict[str, str]
     has_children: bool
@@ -51,6 +54,7 @@ class Facts(NamedTuple):
     ia32: bool | None
     x32: bool | None
     core_pattern: str
+    core_limit: int
     lsm: str = ""
 
     @property
@@ -89,17 +93,19 @@ def gather() -> Facts:
         pidfd_open=probe.pidfd_open(),
         namespaces=probe.namespaces(choose(os.geteuid(), os.getegid(), privileged=may_isolate).maps),
         may_isolate=may_isolate,
-        cgroup=find_cgroup(read("/proc/self/mountinfo"), read("/proc/self/cgroup")),
+        cgroup=cgroup.find().own,
+        memory=cgroup.trial(),
         settings={name: text for name, path in _SETTINGS.items() if (text := read(path))},
         status=_fields(read("/proc/self/status")),
         has_children=os.path.exists("/proc/thread-self/children"),
         has_schedstat=read("/proc/thread-self/schedstat").split()[:1] not in ([], ["0"]),
         scratch=scratch,
         scratch_usable=os.path.isdir(scratch) and os.access(scratch, os.W_OK | os.X_OK),
-        container=_container(),
+        container=container(),
         ia32=probe.ia32(),
         x32=probe.x32(),
         core_pattern=read("/proc/sys/kernel/core_pattern"),
+        core_limit=core_limit(),
         lsm=read("/sys/kernel/security/lsm"),
     )
 
@@ -128,7 +134,7 @@ _MARKS = {"/.dockerenv": "Docker", "/run/.containerenv": "Podman"}
 _IN_CGROUP = {"docker": "Docker", "kubepods": "Kubernetes", "lxc": "LXC", "libpod": "Podman"}
 
 
-def _container() -> str:
+def container() -> str:
     """The kind of container we seem to be in, '' where nothing says so."""
     for path, kind in _MARKS.items():
         if os.path.exists(path):

@@ -14,16 +14,20 @@ _SUPERVISED = {
     "cpu": "{:g} s of all processes together, by the supervisor (exact at each process's end)",
     "memory": "{} bytes of all processes together, by the supervisor, which looks every 50 ms",
 }
+_BY_CGROUP = "{} bytes of all processes together, by the kernel (cgroup), and by the supervisor every 50 ms"
+
 _KERNEL = {
     "file_size": (RLIMIT_FSIZE, "{} bytes a file, by the kernel (RLIMIT_FSIZE)"),
     "open_files": (RLIMIT_NOFILE, "{} a process, by the kernel (RLIMIT_NOFILE)"),
 }
 
 
-def limit_lines(policy: Policy) -> Iterator[str]:
-    """A line for each limit of the policy, and for core dumps, which are always off."""
+def limit_lines(policy: Policy, *, cgroup: bool = False) -> Iterator[str]:
+    """A line for each limit of the policy, and for core dumps, which are always off. `cgroup`: whether there
+    is one for the limit on memory."""
     given = policy.limits._asdict()
-    for name, text in _SUPERVISED.items():
+    supervised = _SUPERVISED | ({"memory": _BY_CGROUP} if cgroup else {})
+    for name, text in supervised.items():
         yield _line(name, "none" if given[name] is None else text.format(given[name]))
     yield _line("processes", _processes(policy.process.max))
     yield _line("output", _output(policy.limits.output))

@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 from sandbox import elf, rules
 from sandbox._kernel import calls, probe
+from sandbox.doctor.facts import container
 from sandbox.doctor.feature import printable
 from sandbox.doctor.limits import limit_lines
 from sandbox.doctor.listing import field, paths
+from sandbox.doctor.remedies import delegation
 from sandbox.doctor.tally import tally
 from sandbox.errors import NotRunnableError, SandboxError, SetupError
-from sandbox.launch import confine, identity, namespaces
+from sandbox.launch import cgroup, confine, identity, namespaces
 from sandbox.launch import program as launch
 from sandbox.policy.model import Policy
 from sandbox.rules import files
@@ -177,7 +179,15 @@ class _Rehearsal:
 
     def _limits(self) -> Iterator[str]:
         self.spec = self.spec._replace(limits=launch.limits(self.policy))
-        yield from limit_lines(self.policy)
+        if self.policy.limits.memory is None:
+            yield from limit_lines(self.policy)
+            return
+        memory = cgroup.trial()
+        yield field("memory", memory)
+        if memory not in (cgroup.FULL, cgroup.WITHOUT_SWAP):
+            for remedy in delegation(memory, container(), os.geteuid(), "run-untrusted-binary …"):
+                yield field("  remedy", remedy)
+        yield from limit_lines(self.policy, cgroup=memory in (cgroup.FULL, cgroup.WITHOUT_SWAP))
 
     def _environment(self) -> Iterator[str]:
         env = launch.environment(self.policy.environment, self.request.env, self.outer)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sandbox.doctor.facts import Facts
 from sandbox.doctor.feature import Feature, Use
-from sandbox.doctor.remedies import error_text, kernel, through_filter
+from sandbox.doctor.remedies import delegation, error_text, kernel, through_filter
+from sandbox.launch import cgroup
 
 
 def close_range(facts: Facts) -> Feature:
@@ -86,45 +87,41 @@ def network_namespaces(facts: Facts) -> Feature:
 
 
 def cgroups(facts: Facts) -> Feature:
-    """A cgroup v2 subtree of our own."""
-    name, purpose = "cgroup v2", "limits on the memory and number of a run's processes, kept by the kernel"
-    lost = "nothing of a run: the supervisor counts processes itself and looks at memory every 50 ms"
-    group = facts.cgroup
-    wanted = [one for one in ("memory", "pids") if one not in group.controllers]
-    if not group.path:
-        how = ("mount -t cgroup2 none /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",)
-        return Feature(name, "none", "not mounted", purpose, "spare", lost, how)
-    if not group.writable:
-        return Feature(name, "none", f"{group.path} is not delegated to this user", purpose, "spare", lost,
-                       _delegation(facts))  # fmt: skip
-    if wanted:
-        found = f"{group.path} is ours, but has no controller for {' and '.join(wanted)}"
-        return Feature(name, "none" if len(wanted) == 2 else "partial", found, purpose, "spare", lost, (
-            "boot with cgroup_no_v1=all where cgroup v1 has the controllers (/proc/cgroups says so)",
-            f"enable them above it: echo '+{' +'.join(wanted)}' > cgroup.subtree_control in its parent",
-        ))  # fmt: skip
-    return Feature(name, "full", f"{group.path} is ours, with memory and pids", purpose, "spare")
-
-
-def _delegation(facts: Facts) -> tuple[str, ...]:
-    if facts.container:
-        return ("docker run --cgroupns=host -v /sys/fs/cgroup:/sys/fs/cgroup:rw",)
-    return ("systemd-run --user --scope -p Delegate=yes sandboxctl doctor (and runs in the same way)",)
+    """A cgroup v2 for the limit on memory."""
+    name, purpose = "cgroup v2", "the limit on a run's memory, kept by the kernel"
+    level, _, how = facts.memory.partition(": ")
+    found = f"{facts.cgroup or '-'}: {how.partition(', ')[2] or how}"
+    if level == "full":
+        return Feature(name, "full", found, purpose)
+    if facts.memory == cgroup.WITHOUT_SWAP:
+        lost = "pages in swap are not counted"
+        return Feature(name, "partial", found, purpose, "used", lost, ("boot with swapaccount=1",))
+    lost = (
+        "exactness: the supervisor looks every 50 ms, and does not see what no process maps, such as the "
+        "content of memfds and sockets"
+    )
+    return Feature(name, "none", found, purpose, "used", lost,
+                   delegation(facts.memory, facts.container, facts.uid, "sandboxctl doctor"))  # fmt: skip
 
 
 def core_dumps(facts: Facts) -> Feature:
     """Where core dumps go."""
     purpose = "no core dumps of guests"
     pattern = facts.core_pattern
-    if not pattern.startswith("|"):
-        return Feature("core dumps", "full", f"off, by RLIMIT_CORE; core_pattern {pattern!r}", purpose)
-    found = f"core_pattern pipes to {pattern[1:].split(' ')[0]!r}"
+    kept = "RLIMIT_CORE" if facts.core_limit else "a RLIMIT_CORE of 0"
+    how = {"|": "pipes to", "@": "connects to"}.get(pattern[:1])
+    if how is None or (facts.core_limit and pattern.startswith("|")):
+        return Feature("core dumps", "full", f"off, by {kept}; core_pattern {pattern!r}", purpose)
+    found = f"core_pattern {how} {pattern[1:].split(' ')[0]!r}"
     lost = (
-        "RLIMIT_CORE does not hold for a pipe (core(5)): a crashing guest's memory goes to that helper, "
-        "which is privileged and reads what a guest wrote"
+        f"{kept} does not hold for it (core(5)): a crashing guest's memory goes to that helper, which is "
+        "privileged and reads what a guest wrote"
     )
-    return Feature("core dumps", "partial", found, purpose, "used", lost,
-                   ("sudo sysctl -w kernel.core_pattern=core",))  # fmt: skip
+    remedies: tuple[str, ...] = ("sudo sysctl -w kernel.core_pattern=core",)
+    if pattern.startswith("|"):
+        how = "raise the hard limit, which is 0 (ulimit -Hc): at a limit of exactly 1 no helper starts"
+        remedies = (how, *remedies)
+    return Feature("core dumps", "partial", found, purpose, "used", lost, remedies)
 
 
 def container(facts: Facts) -> Feature:

@@ -1,4 +1,4 @@
-"""The memory limit as the kernel keeps it: a cgroup v2 of the run's own (cgroups(7), the kernel's cgroup-v2.rst).
+"""The memory limit as the kernel keeps it: a cgroup v2 of the run's own (cgroups(7), kernel's cgroup-v2.rst).
 
 It is made where the kernel lets us, and nothing fails where it does not: `Account.enforcement` says which.
 Only what is ours is divided: our own cgroup, or the one it lies in where that is ours, too. Processes of
@@ -17,6 +17,10 @@ from typing import NamedTuple
 PREFIX = "ostoo-sandbox-"
 LEAF = PREFIX + "supervisor"
 FULL = "full: cgroup"
+WITHOUT_SWAP = "partial: cgroup, which does not count swap here"
+NOT_MOUNTED = "no cgroup v2 is mounted"
+NO_CONTROLLER = "this cgroup v2 has no memory controller"
+NOT_ALONE = "other processes are in this cgroup"
 _PROCS, _SUBTREE, _CONTROLLERS = "cgroup.procs", "cgroup.subtree_control", "cgroup.controllers"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATIENCE = 200  # times 5 ms
@@ -78,7 +82,7 @@ class Account:
         self._lock = _lock(self._directory)
         self._kernel.write(self._directory, "memory.max", str(limit))
         if not self._set("memory.swap.max", "0") and os.path.exists("/proc/swaps"):
-            self.enforcement = "partial: cgroup, which does not count swap here"
+            self.enforcement = WITHOUT_SWAP
         # All or nothing: a run that lost one process would go on as something else than it was.
         self._set("memory.oom.group", "1")
         self.procs = os.open(os.path.join(self._directory, _PROCS), os.O_WRONLY | os.O_CLOEXEC)
@@ -92,7 +96,7 @@ class Account:
         return True
 
     def entered(self, pid: int) -> None:
-        """The guest's process was told to enter: see whether it did, and let the kernel choose it as a victim."""
+        """The guest's process was told to enter: see whether it did, and let the kernel choose it to kill."""
         if not self._directory:
             return
         if str(pid) not in self._read(_PROCS).split():
@@ -100,8 +104,8 @@ class Account:
         _make_killable(pid)
 
     def is_over(self) -> bool:
-        """Whether processes were killed because the run had reached its limit. Kills for lack of memory in the
-        whole machine, or further up, are counted alike, but leave `oom` at 0."""
+        """Whether processes were killed because the run had reached its limit. A kill for lack of memory in
+        the whole machine, or further up, is counted alike, but leaves `oom` at 0."""
         if not self._directory:
             return False
         counts = dict(line.partition(" ")[::2] for line in self._read("memory.events").splitlines())
@@ -150,6 +154,13 @@ def open_account(limit: int | None, place: Place | None = None, kernel: Kernel |
         return Account(partial(f"{refused} ({name})"), kernel)
 
 
+def trial() -> str:
+    """What `enforcement` would say of a run from here: a cgroup is made and removed. Never raises."""
+    account = open_account(1 << 30)
+    account.close()
+    return account.enforcement
+
+
 def partial(why: str) -> str:
     """What `enforcement` says where the supervisor alone keeps the limit."""
     return f"partial: looked at 20 times a second, {why}"
@@ -157,9 +168,9 @@ def partial(why: str) -> str:
 
 def _open(limit: int, place: Place, kernel: Kernel) -> Account:
     if not place.own:
-        raise CgroupError("no cgroup v2 is mounted")
+        raise CgroupError(NOT_MOUNTED)
     if not _names_memory(kernel, place.own, _CONTROLLERS):
-        raise CgroupError("this cgroup v2 has no memory controller")
+        raise CgroupError(NO_CONTROLLER)
     if _names_memory(kernel, place.own, _SUBTREE):  # the root, which alone may have processes as well
         return _make(place.own, limit, kernel)
     outer = os.path.dirname(place.own)
@@ -198,7 +209,7 @@ def _divide(own: str, limit: int, kernel: Kernel) -> Account:
         kernel.make(leaf)
     try:
         if kernel.read(own, _PROCS).split() != [str(os.getpid())]:
-            raise CgroupError("other processes are in this cgroup")
+            raise CgroupError(NOT_ALONE)
         kernel.write(leaf, _PROCS, "0")
     except (OSError, CgroupError):
         _remove(kernel, leaf)

@@ -88,12 +88,20 @@ def environment(rules: Environment, extra: Iterable[str], outer: Mapping[str, st
     return result
 
 
+# 1 and not 0: for a pipe in core_pattern the limit does not count (core(5)), but at exactly 1 the kernel
+# starts no helper: so it keeps helpers that crash from dumping in turn (fs/coredump.c). For a file both are
+# too little.
+_CORE = (RLIMIT_CORE, 1)
+
+
+def core_limit() -> int:
+    """The RLIMIT_CORE of guests, in bytes: 1, or 0 where our own hard limit is."""
+    return next(value for _, value in _capped([_CORE]))
+
+
 def limits(policy: Policy) -> tuple[tuple[int, int, int], ...]:
     """Kernel limits as (resource, soft, hard), never above what this process may set (setrlimit(2))."""
-    # 1 and not 0: for a pipe in core_pattern the limit does not count (core(5)), but at exactly 1 the kernel
-    # starts no helper: so it keeps helpers that crash from dumping in turn (fs/coredump.c, Linux 2.6.34). For a
-    # file both are too little.
-    wanted = [(RLIMIT_CORE, 1)]
+    wanted = [_CORE]
     if policy.limits.file_size is not None:
         wanted.append((RLIMIT_FSIZE, policy.limits.file_size))
     if policy.limits.open_files is not None:

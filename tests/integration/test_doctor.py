@@ -138,10 +138,10 @@ def test_landlock_is_what_the_kernel_says(user: User) -> None:
         assert feature["level"] == "none"
 
 
-def enforcement(outcome: Path, user: User) -> dict[str, str]:
+def enforcement(outcome: Path, user: User, *options: str) -> dict[str, str]:
     """What a run under the default policy says that it enforces."""
     outcome.parent.chmod(0o777)
-    assert run("--outcome", str(outcome), "/bin/true", user=user).returncode == 0
+    assert run("--outcome", str(outcome), *options, "/bin/true", user=user).returncode == 0
     told: dict[str, str] = json.loads(outcome.read_text())["enforcement"]
     return told
 
@@ -333,8 +333,10 @@ def test_nothing_is_run_and_nothing_is_left(tmp_path: Path) -> None:
 
 
 def test_enforcement_is_that_of_the_run(tmp_path: Path, user: User) -> None:
-    dry = plan(run("--dry-run", "/bin/true", user=user).stdout)
-    told = enforcement(tmp_path / "outcome.json", user)
+    dry = plan(run("--dry-run", "--memory", "1GiB", "/bin/true", user=user).stdout)
+    told = enforcement(tmp_path / "outcome.json", user, "--memory", "1GiB")
+    assert dry["memory"] == told["memory"]
+    assert (doctor(user)[2]["cgroup v2"]["level"] == "full") == dry["memory"].startswith("full")
     assert dry["landlock"] == told["landlock"]
     for name in ("ptrace", "seccomp", "no-new-privs"):
         assert dry[name].startswith(told[name])

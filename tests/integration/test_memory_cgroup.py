@@ -1,6 +1,6 @@
-"""The memory limit as the kernel keeps it, for real, where cgroup v2 with memory is delegated to the tests: where
-they run as root with memory in the root's cgroup.subtree_control, in a leaf of a delegated cgroup that has it
-there, or under `systemd-run --user --scope -p Delegate=yes` with nobody else."""
+"""The memory limit as the kernel keeps it, for real, where cgroup v2 with memory is delegated to the tests:
+as root with memory in the root's cgroup.subtree_control, in a leaf of a delegated cgroup that has it there,
+or alone in a scope of systemd's with Delegate=yes."""
 
 from __future__ import annotations
 

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox._kernel.probe import DIED, Namespaces, Traced
-from sandbox.doctor.cgroups import Cgroup
 from sandbox.doctor.examine import examine
 from sandbox.doctor.facts import Facts
 from sandbox.doctor.feature import Feature, Level, as_dict, is_ready, render
 from sandbox.doctor.needed import version
 from sandbox.doctor.remedies import error_text
+from sandbox.launch import cgroup
+from sandbox.launch.cgroup import partial
 
 EPERM, ENOSYS, EOPNOTSUPP = errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP
+DENIED = partial("no cgroup is delegated (EACCES)")
 
 GOOD = Facts(
     release="6.12.1-generic",
@@ -35,7 +37,8 @@ GOOD = Facts(
     pidfd_open=0,
     namespaces=Namespaces(0, 0),
     may_isolate=False,
-    cgroup=Cgroup("/sys/fs/cgroup/user", ("cpu", "memory", "pids"), True),
+    cgroup="/sys/fs/cgroup/user",
+    memory=cgroup.FULL,
     settings={},
     status={"Seccomp": "0"},
     has_children=True,
@@ -46,6 +49,7 @@ GOOD = Facts(
     ia32=True,
     x32=False,
     core_pattern="core",
+    core_limit=1,
     lsm="capability,yama",
 )
 
@@ -53,6 +57,12 @@ GOOD = Facts(
 def found(name: str, facts: Facts) -> Feature:
     [feature] = [one for one in examine(facts) if one.name == name]
     return feature
+
+
+def test_a_pipe_gets_no_dump_at_a_limit_of_1() -> None:
+    feature = found("core dumps", GOOD._replace(core_pattern="|/usr/lib/helper %P"))
+    assert (feature.level, feature.lost) == ("full", "")
+    assert "/usr/lib/helper" in feature.found
 
 
 def test_a_good_machine_has_everything() -> None:
@@ -132,12 +142,17 @@ SHORTFALLS: list[tuple[str, dict[str, Any], Level, str]] = [
         "none",
         "--cap-drop=SYS_ADMIN",
     ),
-    ("cgroup v2", {"cgroup": Cgroup()}, "none", "mount -t cgroup2"),
-    ("cgroup v2", {"cgroup": Cgroup("/c", ("memory", "pids"))}, "none", "Delegate=yes"),
-    ("cgroup v2", {"cgroup": Cgroup("/c"), "container": "Docker"}, "none", "docker run"),
-    ("cgroup v2", {"cgroup": Cgroup("/c", ("pids",), True)}, "partial", "+memory"),
-    ("cgroup v2", {"cgroup": Cgroup("/c", (), True)}, "none", "+memory +pids"),
-    ("core dumps", {"core_pattern": "|/usr/lib/helper %P"}, "partial", "kernel.core_pattern=core"),
+    ("cgroup v2", {"cgroup": "", "memory": partial(cgroup.NOT_MOUNTED)}, "none", "mount -t cgroup2"),
+    ("cgroup v2", {"memory": partial(cgroup.NO_CONTROLLER)}, "none", "cgroup_no_v1=memory"),
+    ("cgroup v2", {"memory": partial(cgroup.NO_CONTROLLER)}, "none", "echo +memory"),
+    ("cgroup v2", {"memory": DENIED}, "none", "systemd-run --user --scope -p Delegate=yes sandboxctl"),
+    ("cgroup v2", {"memory": DENIED, "uid": 0}, "none", "systemd-run --scope -p Delegate=yes sandboxctl"),
+    ("cgroup v2", {"memory": partial(cgroup.NOT_ALONE)}, "none", "Delegate=yes"),
+    ("cgroup v2", {"memory": DENIED, "container": "Docker"}, "none", "writable-cgroups=true"),
+    ("cgroup v2", {"memory": cgroup.WITHOUT_SWAP}, "partial", "swapaccount=1"),
+    ("core dumps", {"core_pattern": "|/usr/lib/helper %P", "core_limit": 0}, "partial", "ulimit -Hc"),
+    ("core dumps", {"core_pattern": "|/x", "core_limit": 0}, "partial", "kernel.core_pattern=core"),
+    ("core dumps", {"core_pattern": "@/run/dumps.sock"}, "partial", "kernel.core_pattern=core"),
 ]  # fmt: skip
 
 
@@ -163,9 +178,9 @@ SPARE = [
     ("user namespaces", {"namespaces": Namespaces(EPERM, EPERM)}),
     ("network namespaces", {"namespaces": Namespaces(EPERM, EPERM)}),
     ("network namespaces", {"namespaces": Namespaces(0, EPERM), "uid": 0}),
-    ("cgroup v2", {"cgroup": Cgroup()}),
+    ("cgroup v2", {"memory": DENIED}),
     ("process_vm_readv", {"traced": Traced(read=EPERM)}),
-    ("core dumps", {"core_pattern": "|/x"}),
+    ("core dumps", {"core_pattern": "@/x"}),
     ("unprivileged guest", {"become_nobody": EPERM}),  # GOOD is not root
 ]
 
@@ -258,12 +273,8 @@ FACTS = st.builds(
     pidfd_open=ERRORS,
     namespaces=st.builds(Namespaces, ERRORS, ERRORS),
     may_isolate=st.booleans(),
-    cgroup=st.builds(
-        Cgroup,
-        st.sampled_from(["", "/c"]),
-        st.sampled_from([(), ("pids",), ("memory", "pids")]),
-        st.booleans(),
-    ),
+    cgroup=st.sampled_from(["", "/c"]),
+    memory=st.sampled_from([cgroup.FULL, cgroup.WITHOUT_SWAP, DENIED, partial(cgroup.NO_CONTROLLER)]),
     settings=st.dictionaries(
         st.sampled_from(["ptrace_scope", "max_user_namespaces", "deny_ptrace"]),
         st.sampled_from(["0", "1", "?"]),
@@ -276,7 +287,8 @@ FACTS = st.builds(
     container=st.sampled_from(["", "Docker"]),
     ia32=st.sampled_from([True, False, None]),
     x32=st.sampled_from([True, False, None]),
-    core_pattern=st.sampled_from(["", "core", "|", "|/a b"]),
+    core_pattern=st.sampled_from(["", "core", "|", "|/a b", "@"]),
+    core_limit=st.sampled_from([0, 1]),
     lsm=st.sampled_from(["", "yama"]),
 )  # fmt: skip
 

@@ -61,6 +61,11 @@ def test_no_limits() -> None:
     assert set(found) == {one.replace("_", "-") for one in Limits._fields} | {"processes"}
 
 
+def test_a_cgroup_keeps_the_limit_on_memory() -> None:
+    [line] = [one for one in limit_lines(limited(memory=4096), cgroup=True) if "memory" in one]
+    assert "4096 bytes of all processes together, by the kernel (cgroup)" in line
+
+
 @pytest.mark.parametrize(
     ("name", "policy", "words"),
     [

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.outcome import Allow
+from sandbox.outcome import Allow, Return
 from sandbox.policy.load import find_shipped, load, shipped
 from sandbox.policy.model import Limits, Policy, Process
 from sandbox.syscalls import table
-from sandbox.syscalls.call import MASK64
+from sandbox.syscalls.call import MASK64, Call
 
 Ask = Callable[..., str]
 POLICY = load("default")
@@ -67,7 +67,7 @@ SELDOM = words(
         preadv2 pwritev pwritev2 readahead readv recvfrom recvmmsg recvmsg remap_file_pages
         restart_syscall rt_sigpending rt_sigtimedwait sched_get_priority_max sched_get_priority_min
         sched_getattr sched_getparam sched_getscheduler sched_rr_get_interval select sendmmsg sendmsg
-        sendto set_mempolicy_home_node setrlimit setsid setsockopt shutdown signalfd signalfd4 sync
+        sendto set_mempolicy_home_node setsid setsockopt shutdown signalfd signalfd4 sync
         sync_file_range syncfs tee time timer_delete timer_getoverrun timer_gettime timerfd_create
         timerfd_gettime timerfd_settime vmsplice waitid
     """
@@ -78,7 +78,8 @@ SELDOM = words(
 JUDGED = words(
     """
         arch_prctl clone fcntl ioctl ioprio_set personality prctl prlimit64 sched_setaffinity sched_setattr
-        sched_setparam sched_setscheduler setpriority socketpair
+        sched_setparam sched_setscheduler setpriority setrlimit
+        socketpair
     """
 )
 
@@ -251,6 +252,8 @@ def test_refused_whatever_the_arguments(
         ("socketpair", (1, 0x80802, 0, PTR), "EACCES socketpair-type"),
         ("prlimit64", (1, 7, PTR, 0), "EPERM own-limits"),
         ("prlimit64", (-1, 7, PTR, 0), "EPERM own-limits"),
+        ("prlimit64", (1, 4, PTR, 0), "EPERM own-limits"),
+        ("setrlimit", (4, PTR), "EINVAL core-limit-old-call"),
         ("sched_setaffinity", (1, 8, PTR), "EPERM own-limits"),
         ("sched_setscheduler", (1, 0, PTR), "EPERM own-limits"),
         ("setpriority", (0, 1, 19), "EPERM own-priority"),
@@ -272,6 +275,15 @@ def test_refused_whatever_the_arguments(
 )
 def test_refused_by_arguments(ask: Ask, name: str, args: tuple[int, ...], answer: str) -> None:
     assert ask(name, *args) == answer
+
+
+@pytest.mark.parametrize("resource", [4, 4 | JUNK])
+def test_core_dumps_stay_off(resource: int) -> None:
+    nr = table.NUMBERS["prlimit64"]
+    told = Return(0, "core-limit", recorded=False)
+    assert POLICY.decide(Call(nr, (0, resource, PTR, 0, 0, 0))) == told
+    assert POLICY.decide(Call(nr, (0, resource, PTR, PTR, 0, 0))) == told
+    assert POLICY.decide(Call(nr, (0, resource, 0, PTR, 0, 0))) == Allow("calls.allow")
 
 
 def test_a_number_without_a_name_is_unlisted(ask: Ask) -> None:
