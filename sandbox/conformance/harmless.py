@@ -34,6 +34,9 @@ _BASE: dict[str, dict[str, int]] = {
     "modify_ldt": {"func": _MINUS},
     "close_range": {"first": 0xFFFF_FFFF, "last": 0xFFFF_FFFF},
     "personality": {"persona": 0xFFFF_FFFF},  # only asks
+    # No such limit: 0 would be the one on CPU time, set to what a pointer that is tried happens to lead to.
+    "prlimit64": {"resource": _MINUS},
+    "setrlimit": {"resource": _MINUS},
     "msgget": {"key": _NO_KEY},
     "semget": {"key": _NO_KEY},
     "shmget": {"key": _NO_KEY},
