@@ -86,8 +86,9 @@ class Spec(NamedTuple):
 
     `filter` is the encoded seccomp program, `limits` are (resource, soft, hard), `ruleset` a Landlock
     ruleset or -1, `cgroup` a cgroup.procs to enter if it lets the guest, or -1, `isolate` are unshare(2)
-    flags, with a user namespace among them `maps` its uid_map and gid_map, `user` is the (uid, gid) to become,
-    `output` what stands in for descriptors 1 and 2, or -1. Whoever it is, the guest has no capability.
+    flags, with a user namespace among them `maps` its uid_map and gid_map, `user` is the (uid, gid) to
+    become, `output` what stands in for descriptors 1 and 2, or -1. Whoever it is, the guest has no
+    capability.
     """
 
     path: bytes
