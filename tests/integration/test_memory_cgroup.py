@@ -142,7 +142,8 @@ def test_more_than_the_limit(base: Path, place: Path, code: str) -> None:
     ran = Ran(place, code, "--memory", "128MiB")
     is_limit(ran, 128 * MIB)
     if ran.peak is not None:  # Linux 5.19
-        assert 0.95 * 128 * MIB <= ran.peak <= 129 * MIB
+        # The supervisor, which counts what processes share for each of them, may have seen it first.
+        assert (0.5 if code == TOGETHER else 0.95) * 128 * MIB <= ran.peak <= 129 * MIB
     assert left(base) == []
 
 
