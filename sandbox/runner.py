@@ -32,7 +32,8 @@ _ALWAYS = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
 _SIGSYS_STATUS = 128 + 31
 
 
-WAIVERS = ("wall", "cpu", "memory", "processes", "output", "file-size", "open-files", "landlock", "root")
+_LIMITS = ("wall", "cpu", "memory", "processes", "output", "file-size", "open-files", "audit-size")
+WAIVERS = (*_LIMITS, "landlock", "root")
 """What a caller may waive for a run, by name and for a reason."""
 
 
@@ -81,7 +82,7 @@ class _Run:
         self.policy = request.policy
         self.log = log
         self.outer = outer
-        self.recorder = Recorder(log)
+        self.recorder = Recorder(log, request.policy.limits.audit_size)
         self.supervisor: Supervisor | None = None
         self.started_ns = time.monotonic_ns()
         self.written_start = False

@@ -28,7 +28,8 @@ class Start(NamedTuple):
 
 
 class CallRecord(NamedTuple):
-    """A system call was judged. `errno` only where refused, `ret` only where the result was watched."""
+    """A system call was judged. `errno` only where refused, `ret` only where the result was watched.
+    `repeats`: how many equal calls this record stands for; None is one."""
 
     seq: int
     t: int
@@ -41,6 +42,7 @@ class CallRecord(NamedTuple):
     errno: str | None
     rule: str | None
     ret: int | None
+    repeats: int | None = None
 
 
 class Child(NamedTuple):
@@ -235,6 +237,7 @@ _EVENTS: dict[str, tuple[Callable[..., Record], tuple[_Field, ...]]] = {
             _maybe(_text("errno")),
             _maybe(_text("rule")),
             _maybe(_integer("ret")),
+            _maybe(_integer("repeats")),
         ),
     ),
     "child": (

@@ -58,7 +58,9 @@ def _wait_writable(fd: int, stalled: Stall | None) -> None:
 
 
 class _Closing(ABC):
-    """What `LineSink` and `RecordSink` share."""
+    """What `LineSink` and `RecordSink` share. `size` is how many bytes went out so far; 0 in memory."""
+
+    size = 0
 
     @abstractmethod
     def close(self) -> None:
@@ -98,6 +100,10 @@ class _Descriptor(_Closing):
         if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             self._stalled = stalled
 
+    def _put(self, data: bytes) -> None:
+        write_all(self._fd, data, self._stalled)
+        self.size += len(data)
+
     def close(self) -> None:
         if not self._owned:
             return
@@ -116,7 +122,7 @@ class JsonLines(_Descriptor, LineSink):
         super().__init__(fd, owned=owned)
 
     def write_line(self, line: bytes) -> None:
-        write_all(self._fd, line, self._stalled)
+        self._put(line)
 
 
 class Text(_Descriptor, RecordSink):
@@ -130,7 +136,7 @@ class Text(_Descriptor, RecordSink):
 
     def write_record(self, record: dict[str, Any]) -> None:
         text = "".join(f"{line}\n" for line in self._lines(record))
-        write_all(self._fd, text.encode("utf-8", "backslashreplace"), self._stalled)
+        self._put(text.encode("utf-8", "backslashreplace"))
 
 
 class Memory(RecordSink):

@@ -86,11 +86,12 @@ def _call(record: Fields) -> str:
     shown = pairs(args, ", ") if isinstance(args, dict) else ""
     verdict = " ".join(_name(record[key]) for key in ("verdict", "errno") if record.get(key) is not None)
     ret = record.get("ret")
-    rule = record.get("rule")
+    rule, repeats = record.get("rule"), record.get("repeats")
     return (
         f"{_name(record.get('call'))}({shown}) → {verdict}"
         + (f" = {value(ret)}" if ret is not None else "")
         + (f"  ({_name(rule)})" if rule is not None else "")
+        + (f"  × {value(repeats)}" if repeats is not None else "")
     )
 
 

@@ -57,6 +57,11 @@ class AuditLog:
         self._seq += 1
         self.failed = False
 
+    @property
+    def size(self) -> int:
+        """How many bytes of log there are: those of the sink that took most."""
+        return max((sink.size for sink in (*self._line_sinks, *self._record_sinks)), default=0)
+
     def on_stall(self, stalled: Callable[[], None]) -> None:
         """Call `stalled` while a reader keeps a sink waiting; it may raise AuditError to give up."""
         for sink in (*self._line_sinks, *self._record_sinks):

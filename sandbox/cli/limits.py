@@ -33,6 +33,7 @@ OPTIONS = (
     Option("--output", "output", "size"),
     Option("--file-size", "file_size", "size"),
     Option("--open-files", "open_files", "count"),
+    Option("--audit-size", "audit_size", "size"),
 )
 _COUNT_LIMIT = 1 << 30
 
@@ -74,7 +75,7 @@ def limited(policy: Policy, options: argparse.Namespace, waivers: tuple[str, ...
         own = process.max if option.field == "max" else getattr(policy.limits, option.field)
         if own is not None and value > own and option.waiver not in waivers:
             raise UsageError(
-                f"{option.flag} {text} is above the policy's {own:g}; "
+                f"{option.flag} {text} is above the policy's {own if isinstance(own, int) else f'{own:g}'}; "
                 f"loosen it with --waive {option.waiver}=REASON"
             )
         if option.field == "max":

@@ -85,6 +85,7 @@ def _parser() -> _Parser:
     )
     add("--file-size", metavar="SIZE", help="largest file the guest may write")
     add("--open-files", metavar="N", help="how many descriptors a guest process may have")
+    add("--audit-size", metavar="SIZE", help="how large the audit log may grow")
     add(
         "--waive",
         action="append",

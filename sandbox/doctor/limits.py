@@ -31,6 +31,7 @@ def limit_lines(policy: Policy, *, cgroup: bool = False) -> Iterator[str]:
         yield _line(name, "none" if given[name] is None else text.format(given[name]))
     yield _line("processes", _processes(policy.process.max))
     yield _line("output", _output(policy.limits.output))
+    yield _line("audit-size", _audit(policy.limits.audit_size))
     real = {which: soft for which, soft, _ in limits(policy)}
     for name, (which, text) in _KERNEL.items():
         if given[name] is None:
@@ -47,6 +48,10 @@ def _line(name: str, text: str) -> str:
 
 def _processes(most: int | None) -> str:
     return "none" if most is None else f"{most} alive at once, threads among them, counted by the supervisor"
+
+
+def _audit(most: int | None) -> str:
+    return "none" if most is None else f"{most} bytes of log, counted by the supervisor"
 
 
 def _output(most: int | None) -> str:

@@ -110,10 +110,11 @@ class Process(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """`[limits]`: wall and cpu in seconds, memory, output and file_size in bytes, open_files as a count.
+    """`[limits]`: wall and cpu in seconds, open_files as a count, all others in bytes.
 
     None is no limit. cpu and memory count every process of the run together; output is what reaches
-    standard output and error; file_size and open_files hold for each file and process.
+    standard output and error; file_size and open_files hold for each file and process; audit_size is of the
+    log, where there is one.
     """
 
     wall: float | None = None
@@ -122,6 +123,7 @@ class Limits(NamedTuple):
     output: int | None = None
     file_size: int | None = None
     open_files: int | None = None
+    audit_size: int | None = None
 
 
 class Files(NamedTuple):

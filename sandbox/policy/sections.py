@@ -41,7 +41,7 @@ def parse_limits(limits: Table) -> Fields:
     for key in ("wall", "cpu"):
         if key in limits.data:
             fields[key] = limits.convert(key, DURATIONS, parse_duration)
-    for key in ("memory", "output", "file-size"):
+    for key in ("memory", "output", "file-size", "audit-size"):
         if key in limits.data:
             fields[key.replace("-", "_")] = limits.convert(key, SIZES, parse_size)
     if "open-files" in limits.data:

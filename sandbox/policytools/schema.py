@@ -23,7 +23,7 @@ Schema = dict[str, Any]
 
 _NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 _NUMBER = "^(0|[1-9][0-9]*|0x[0-9a-fA-F]+|0o[0-7]+|0b[01]+)$"
-_SIZES = ("memory", "output", "file-size")
+_SIZES = ("memory", "output", "file-size", "audit-size")
 _TIMES = ("wall", "cpu")
 
 

@@ -57,10 +57,11 @@ def summarise(records: Iterable[Record]) -> Summary:
 
 def _add(record: CallRecord, calls: dict[str, dict[str, int]], rules: dict[tuple[str, str], int]) -> None:
     verdicts = calls.setdefault(record.call, {})
-    verdicts[record.verdict] = verdicts.get(record.verdict, 0) + 1
+    count = max(1, record.repeats or 1)
+    verdicts[record.verdict] = verdicts.get(record.verdict, 0) + count
     if record.verdict in ("refuse", "kill"):
         key = (record.call, record.rule or "")
-        rules[key] = rules.get(key, 0) + 1
+        rules[key] = rules.get(key, 0) + count
 
 
 def render(summary: Summary) -> list[str]:

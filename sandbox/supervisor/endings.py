@@ -10,7 +10,7 @@ from sandbox.outcome import Status
 from sandbox.supervisor.stops import Exited, Killed
 from sandbox.syscalls.flags import signal_name
 
-SIGXFSZ, SIGSYS = 25, 31
+SIGSYS = 31
 
 
 class Ending(NamedTuple):
@@ -70,19 +70,14 @@ class Endings:
         if isinstance(stop, Killed) and stop.signo == SIGSYS and not (delivered or by_policy):
             self.violation("a call in a foreign ABI (32-bit or x32)", "foreign-abi")
 
-    def main_ended(self, stop: Exited | Killed, *, file_limit: bool) -> bool:
-        """The main guest is gone. `file_limit`: a limit on files was set, which SIGXFSZ then tells of. True
-        where that limit ended it."""
+    def main_ended(self, stop: Exited | Killed) -> None:
+        """The main guest is gone."""
         if isinstance(stop, Exited):
             status: Status = "exited" if stop.code else "ok"
             self._main = Ending(status, f"exit status {stop.code}", exit_code=stop.code)
-            return False
+            return
         name = signal_name(stop.signo)
         self._main = Ending("signaled", f"killed by {name}", signal=name, signo=stop.signo)
-        passed = stop.signo == SIGXFSZ and file_limit
-        if passed:
-            self.limit("limits.file-size", "file size limit")
-        return passed
 
     def result(self) -> Ending:
         """The run's ending. Raises InternalError where the main guest never ended."""

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sandbox._kernel.calls import PATH_MAX
 from sandbox.errors import SandboxError
 from sandbox.rules.execve import is_x86_64_elf
 from sandbox.rules.view import GuestView
@@ -17,6 +18,7 @@ _EXECVEAT = table.NUMBERS["execveat"]
 EXEC_CALLS = frozenset({_EXECVE, _EXECVEAT})
 ARGUMENTS_SHOWN = 256
 SHOWN_OF_LONG = 1024
+SHOWN_OF_ARGUMENTS = 32 * 1024
 ENAMETOOLONG = 36
 
 
@@ -25,17 +27,24 @@ def reader(view: GuestView) -> Callable[[int], str | None]:
 
     def read(address: int) -> str | None:
         try:
-            return decode.text(view.read_string(address))
+            return shown(view.read_string(address))
         except OSError as error:
             return _beginning(view, address) if error.errno == ENAMETOOLONG else None
 
     return read
 
 
+def shown(raw: bytes) -> str:
+    """A guest's string for a record: of a long one its beginning, then how long it is."""
+    if len(raw) <= SHOWN_OF_LONG:
+        return decode.text(raw)
+    return f"{decode.text(raw[:SHOWN_OF_LONG])}… ({len(raw)} bytes)"
+
+
 def _beginning(view: GuestView, address: int) -> str | None:
-    """The first part of a string that is too long to be shown whole, marked as such."""
+    """The first part of a string that has no end within what is read of one."""
     try:
-        return decode.text(view.read(address, SHOWN_OF_LONG)) + "…"
+        return f"{decode.text(view.read(address, SHOWN_OF_LONG))}… ({PATH_MAX} bytes or more)"
     except OSError:
         return None
 
@@ -48,16 +57,18 @@ def request(call: Call, view: GuestView) -> dict[str, Any]:
 
 
 def _arguments(vector: int, view: GuestView, read: Callable[[int], str | None]) -> list[str]:
-    shown: list[str] = []
+    found: list[str] = []
+    left = SHOWN_OF_ARGUMENTS
     try:
-        while len(shown) < ARGUMENTS_SHOWN:
-            pointer = int.from_bytes(view.read(vector + 8 * len(shown), 8), "little")
+        while len(found) < ARGUMENTS_SHOWN and left > 0:
+            pointer = int.from_bytes(view.read(vector + 8 * len(found), 8), "little")
             if pointer == 0:
-                return shown
-            shown.append(read(pointer) or "")
+                return found
+            found.append(read(pointer) or "")
+            left -= len(found[-1])
     except OSError:
-        return shown
-    return [*shown, "…"]
+        return found
+    return [*found, "…"]
 
 
 class Image(NamedTuple):

@@ -20,6 +20,7 @@ from sandbox.supervisor import images, stops
 from sandbox.supervisor.apply import Answer, Next, Rest, Resume, apply, restore, rewrite
 from sandbox.supervisor.births import MAKES_TASKS, Births
 from sandbox.supervisor.endings import Ending, ExecFailedError
+from sandbox.supervisor.file_size import SIGXFSZ, is_reached
 from sandbox.supervisor.metadata import Realm, perform
 from sandbox.supervisor.meter import Passed
 from sandbox.supervisor.recorder import Recorder
@@ -97,6 +98,8 @@ class Supervisor:
     def _loop(self, stop: Stop) -> None:
         while not isinstance(stop, NoneLeft):
             step = self._dispatch(stop)
+            if self.recorder.full:
+                self.shutdown.on_log_full()
             if self.shutdown.is_over():
                 return
             stop = classify(self._proceed(step))
@@ -251,6 +254,10 @@ class Supervisor:
     def on_signal(self, stopped: Stopped, signo: int, sender: int | None) -> Next:
         """A signal is about to be delivered: pass it on."""
         self.recorder.signal(stopped.task, signo, sender)
+        size = self.policy.limits.file_size
+        if signo == SIGXFSZ and size is not None and is_reached(stopped, sender, size):
+            self.shutdown.passed(Passed("file-size", size, f"file size limit of {size} bytes"))
+            return Rest()
         if signo == SIGSYS and not images.handles(stopped.task.tid, signo):
             self.endings.sigsys_delivered(stopped.task.tgid)
         return Resume(stopped.spend(), calls.PTRACE_CONT, signo)
@@ -316,9 +323,7 @@ class Supervisor:
         if not self.shutdown.closing:
             self.births.on_end(task, stop)
         if task.tid == self.main:
-            size = self.policy.limits.file_size
-            if self.endings.main_ended(stop, file_limit=size is not None):
-                self.recorder.limit("file-size", size or 0)
+            self.endings.main_ended(stop)
             self.shutdown.close()
         else:
             self.peak_kb = max(self.peak_kb, stop.maxrss_kb)

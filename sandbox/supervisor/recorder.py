@@ -23,6 +23,10 @@ CLONE_THREAD = 0x10000
 ONE_BY_ONE = 8
 AT_MOST_OWED = 4096
 
+# Linux has fewer than 500 calls, but a guest may make up numbers: counts are kept of so many names.
+MOST_NAMES = 1000
+OTHER_NAMES = "syscall_other"
+
 Reader = Callable[[int], str | None]
 """How the text at an address of the guest is had; None where it cannot be read."""
 
@@ -33,6 +37,10 @@ class Log(Protocol):
     @property
     def active(self) -> bool:
         """False where nobody reads: fields need not be built."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes were written."""
 
     def emit(self, event: str, /, **fields: Any) -> None:
         """Write one record; raises AuditError where that fails."""
@@ -62,10 +70,13 @@ def _shown(registers: Registers | None, rax: int | None = None) -> dict[str, str
 
 
 class Recorder:
-    """Writes records of a run and counts its calls. Each method returns when the record is in the log."""
+    """Writes records of a run and counts its calls. Each method returns when the record is in the log.
+    `full` is True once the log holds more than `most` bytes; records are still written then."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, most: int | None = None) -> None:
         self._log = log
+        self._most = most
+        self.full = False
         self.counts: dict[str, dict[str, int]] = {}
         self.refusals: dict[tuple[str, str, int], int] = {}
         self.refused_paths: dict[str, str] = {}
@@ -116,15 +127,21 @@ class Recorder:
         """Write what repeats are still owed: one record like the last, with how many more there were."""
         if self._owed and self._last is not None:
             owed, self._owed = self._owed, 0
-            self._log.emit("call", **self._last, repeats=owed)
+            self._write("call", **self._last, repeats=owed)
 
     def _emit(self, event: str, /, **fields: Any) -> None:
         self.flush()
         self._last = None
+        self._write(event, **fields)
+
+    def _write(self, event: str, /, **fields: Any) -> None:
         self._log.emit(event, **fields)
+        self.full = self._most is not None and self._log.size > self._most
 
     def _count(self, name: str, word: str, verdict: Verdict) -> None:
         self.supervised += 1
+        if name not in self.counts and len(self.counts) >= MOST_NAMES:
+            name = OTHER_NAMES
         per_call = self.counts.setdefault(name, {})
         per_call[word] = per_call.get(word, 0) + 1
         if isinstance(verdict, Refuse):
@@ -141,7 +158,7 @@ class Recorder:
         self.refusals[fields["call"], rule, errno_] = 1
         self.refused_paths[rule] = path
         fields |= {"verdict": "refuse", "errno": errnos.errno_name(errno_), "rule": rule}
-        self._emit("call", **fields, path=path, allow=f"--{right} {path}")
+        self.call(fields | {"path": path, "allow": f"--{right} {path}"})
 
     def child(self, task: Task | None, born: Born, parent: Registers | None, child: Registers | None) -> None:
         """A task was made. The registers are those each side goes on with: the kernel writes the parent's

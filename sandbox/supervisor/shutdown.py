@@ -62,6 +62,11 @@ class Shutdown:
             case "nothing":
                 pass
 
+    def on_log_full(self) -> None:
+        """The audit log has grown past its limit."""
+        limit = self._limits.audit_size or 0
+        self.passed(Passed("audit-size", limit, f"audit log limit of {limit} bytes"))
+
     def passed(self, limit: Passed) -> None:
         """A limit was passed: record it and end the run."""
         if not self.closing:

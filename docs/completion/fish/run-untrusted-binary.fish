@@ -2,7 +2,7 @@
 
 # True while the words before the cursor are options and their values, so that the program's own words get none of ours.
 function __run_untrusted_binary_options
-    set -l valued -p --policy --audit --audit-level --outcome --timeout --cpu --memory --processes --output --read --write --exec --file-size --open-files --waive --cwd --env --user --vfork
+    set -l valued -p --policy --audit --audit-level --outcome --timeout --cpu --memory --processes --output --read --write --exec --file-size --open-files --audit-size --waive --cwd --env --user --vfork
     set -l skip no
     for word in (commandline -opc)[2..-1]
         if test $skip = yes
@@ -16,7 +16,7 @@ function __run_untrusted_binary_options
     return 0
 end
 
-complete -c run-untrusted-binary -x -a '(__fish_complete_subcommand -- -p --policy --audit --audit-level --outcome --timeout --cpu --memory --processes --output --read --write --exec --file-size --open-files --waive --cwd --env --user --vfork)'
+complete -c run-untrusted-binary -x -a '(__fish_complete_subcommand -- -p --policy --audit --audit-level --outcome --timeout --cpu --memory --processes --output --read --write --exec --file-size --open-files --audit-size --waive --cwd --env --user --vfork)'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -s p -l policy -r -F -a 'compute default observe ostoo workspace' -d 'A shipped policy or a file'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l audit -r -F -d 'Write the audit log'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l audit-level -x -a 'decisions all' -d 'What is recorded'
@@ -31,7 +31,8 @@ complete -c run-untrusted-binary -n __run_untrusted_binary_options -l write -r -
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l exec -r -F -d 'Let the guest execute this too'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l file-size -x -d 'Largest file the guest may write'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l open-files -x -d 'Descriptors of a guest process'
-complete -c run-untrusted-binary -n __run_untrusted_binary_options -l waive -x -a 'wall= cpu= memory= processes= output= file-size= open-files= landlock= root=' -d 'Accept less, and say why'
+complete -c run-untrusted-binary -n __run_untrusted_binary_options -l audit-size -x -d 'How large the audit log may grow'
+complete -c run-untrusted-binary -n __run_untrusted_binary_options -l waive -x -a 'wall= cpu= memory= processes= output= file-size= open-files= audit-size= landlock= root=' -d 'Accept less, and say why'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l cwd -x -a '(__fish_complete_directories)' -d 'Working directory'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l env -x -a '(set -xn)' -d 'Add to the environment'
 complete -c run-untrusted-binary -n __run_untrusted_binary_options -l user -x -a '(__fish_complete_users)' -d 'Who the guest becomes when root starts it'

@@ -74,6 +74,7 @@ def test_a_cgroup_keeps_the_limit_on_memory() -> None:
         ("memory", limited(memory=4096), ("4096 bytes", "50 ms")),
         ("processes", limited(processes=3), ("3 alive", "supervisor")),
         ("file-size", limited(file_size=512), ("512 bytes", "RLIMIT_FSIZE")),
+        ("audit-size", limited(audit_size=70), ("70 bytes", "supervisor")),
         ("open-files", limited(open_files=8), ("8 a process", "RLIMIT_NOFILE")),
     ],
 )

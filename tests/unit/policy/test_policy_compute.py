@@ -173,7 +173,7 @@ def test_hints(rule: str, hint: str) -> None:
 def test_the_run() -> None:
     assert (POLICY.process.max, POLICY.process.threads) == (1, False)
     assert POLICY.limits == Limits(
-        wall=10.0, memory=512 << 20, output=64 << 20, file_size=64 << 20, open_files=64
+        wall=10.0, memory=512 << 20, output=64 << 20, file_size=64 << 20, open_files=64, audit_size=1 << 30
     )
     assert POLICY.environment.keep == ("LANG", "LANGUAGE", "LC_*", "PATH", "TZ")
     assert POLICY.environment.set == (("HOME", "/"),)

@@ -292,7 +292,7 @@ def test_a_number_without_a_name_is_unlisted(ask: Ask) -> None:
 
 def test_the_run() -> None:
     assert POLICY.process == Process("emulate", 64, threads=False, vdso=True)
-    assert POLICY.limits == Limits(open_files=256)
+    assert POLICY.limits == Limits(open_files=256, audit_size=1 << 30)
     assert POLICY.environment.keep == (
         *("COLUMNS", "LANG", "LANGUAGE", "LC_*", "LINES", "PATH", "TERM", "TZ"),
     )

@@ -272,6 +272,7 @@ def test_the_other_sections() -> None:
         output = 4096
         file-size = "2MiB"
         open-files = 12
+        audit-size = "10MB"
         [files]
         read = ["/usr"]
         scratch = true
@@ -286,7 +287,7 @@ def test_the_other_sections() -> None:
     assert (policy.name, policy.description) == ("mine", "what it is for")
     assert policy.process == Process("kernel", 3, True, False)
     assert policy.limits == Limits(
-        wall=90.0, cpu=2.5, memory=1 << 30, output=4096, file_size=2 << 20, open_files=12
+        wall=90.0, cpu=2.5, memory=1 << 30, output=4096, file_size=2 << 20, open_files=12, audit_size=10**7
     )
     assert policy.files == Files(read=("/usr",), scratch=True)
     assert policy.environment.keep == ("LANG", "LC_*", "*")

@@ -274,5 +274,5 @@ class Facts(NamedTuple):
 def test_the_run() -> None:
     process = POLICY.process
     assert Facts(process.vfork, process.threads, process.vdso) == Facts("emulate", False, False)
-    assert POLICY.limits == Limits(open_files=64)
+    assert POLICY.limits == Limits(open_files=64, audit_size=1 << 30)
     assert (POLICY.name, POLICY.waivers) == ("ostoo", ())

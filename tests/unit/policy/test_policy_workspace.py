@@ -179,7 +179,7 @@ def test_nothing_else_differs_from_default(args: tuple[int, ...]) -> None:
 
 def test_the_run() -> None:
     assert POLICY.process == Process("emulate", 512, threads=True, vdso=True)
-    assert POLICY.limits == Limits(open_files=1024)
+    assert POLICY.limits == Limits(open_files=1024, audit_size=1 << 30)
     assert not POLICY.waivers
     assert {*POLICY.environment.keep} - {*DEFAULT.environment.keep} == {"LOGNAME", "SHELL", "USER"}
     assert {*DEFAULT.environment.keep} < {*POLICY.environment.keep}
