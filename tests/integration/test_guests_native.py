@@ -31,6 +31,7 @@ class Row(NamedTuple):
     says: str | None = None
 
 
+SHAPES = ("alone", "waited", "ignored", "left", "orphans", "exec", "forked", "threads")
 HOLDS = [
     Row("musl glibc", "spawn", says="hello from the spawned child\nchild exited with status 7\n"),
     Row("musl glibc", "spawn 200", says="200 children exited with status 0\n"),
@@ -74,6 +75,10 @@ HOLDS = [
     Row("musl glibc", "threads-many", says="200 threads ran\n"),
     Row("musl glibc", "fork-tree", says="31 processes ran\n"),
     Row("musl glibc", "fork-tree 1", says="1 processes ran\n"),
+    Row("musl", "bomb 4"),
+    Row("musl", "hoard 8", says="8 MiB touched\n"),
+    Row("musl", "flood 2", says=("x" * 63 + "\n") * 2048),
+    *(Row("musl", f"spender {shape} 1 1") for shape in SHAPES),
     Row("musl glibc", "exit-codes exit 0"),
     Row("musl glibc", "exit-codes exit 255", 255),
     Row("musl glibc", "exit-codes signal 9", -signal.SIGKILL),
@@ -95,11 +100,14 @@ DOES_NOT_HOLD = [
     Row("musl", "stubs-ostoo ostoo", 1),
     Row("musl", "vfork-stop", 1),
     Row("musl", "linen nonsense", 1),
+    Row("musl", "busy", 1),
+    Row("musl", "bomb 10", 1),
+    Row("musl", "spender nonsense 1", 1),
     Row("musl glibc", "exit-codes", 1),
 ]
 
 # Run by tests of their own below.
-OTHERS = {"copy", "deaf", "echo-env", "orphan", "prober", "vfork-forever", "vfork-random"}
+OTHERS = {"busy", "copy", "deaf", "echo-env", "orphan", "prober", "vfork-forever", "vfork-random"}
 
 
 def run_builder(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -237,6 +245,11 @@ def test_deaf_ends_by_sigkill_alone() -> None:
         assert (line, process.wait(HANG_GUARD)) == ("deaf\n", -signal.SIGKILL)
 
 
+def test_busy_runs_a_program_and_says_how_it_ended() -> None:
+    command = [guest("musl", "busy"), "0", guest("musl", "exit-codes"), "exit", "7"]
+    assert subprocess.run(command, timeout=HANG_GUARD, check=False).returncode == 7
+
+
 def test_every_guest_is_run_here() -> None:
     named = {row.command.split()[0] for row in HOLDS} | OTHERS
     assert named == {source.stem for source in GUESTS.glob("*.c")}
@@ -257,7 +270,9 @@ def test_the_builder_builds_nothing_twice() -> None:
 def test_the_builder_names_an_unknown_guest() -> None:
     done = run_builder("no-such-guest")
     assert done.returncode == 2
-    assert done.stderr.startswith("build.py: no such guest: no-such-guest (there are: clone-flags, ")
+    assert done.stderr.startswith(
+        "build.py: no such guest: no-such-guest (there are: bomb, busy, clone-flags, "
+    )
 
 
 def test_the_builder_passes_on_what_the_compiler_said(tmp_path: Path) -> None:
