@@ -405,6 +405,19 @@ struct syscall_info {
     uint64_t ret_data;
 };
 
+/* SIGKILL ends any stop, and a task that is killed stops once more on its way out (PTRACE_EVENT_EXIT), where requests
+ * succeed and tell of that stop instead. */
+static long is_over(void)
+{
+    errno = ESRCH;
+    return -1;
+}
+
+static int is_exit_stop(int code)
+{
+    return code == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+}
+
 static long fill_syscall(sb_event *event)
 {
     struct syscall_info info;
@@ -414,6 +427,8 @@ static long fill_syscall(sb_event *event)
     got = request(PTRACE_GET_SYSCALL_INFO, event->pid, sizeof info, (unsigned long)&info);
     if (got < 0)
         return got;
+    if (info.op == PTRACE_SYSCALL_INFO_NONE)
+        return is_over();
     event->op = info.op;
     event->arch = info.arch;
     event->ip = info.ip;
@@ -437,13 +452,25 @@ static long fill_signal(sb_event *event)
     event->signo = WSTOPSIG(event->status);
     event->code = info.si_code;
     event->sender = info.si_pid;
-    return got;
+    return got >= 0 && is_exit_stop(info.si_code) ? is_over() : got;
+}
+
+static long fill_message(sb_event *event)
+{
+    unsigned long message = 0;
+    long got = request(PTRACE_GETEVENTMSG, event->pid, 0, (unsigned long)&message);
+    siginfo_t info;
+
+    event->message = message;
+    if (got < 0 || event->status >> 16 == PTRACE_EVENT_EXIT)
+        return got;
+    got = request(PTRACE_GETSIGINFO, event->pid, 0, (unsigned long)&info);
+    return got >= 0 && is_exit_stop(info.si_code) ? is_over() : got;
 }
 
 static void fill_details(sb_event *event)
 {
     int kind = event->status >> 16;
-    unsigned long message = 0;
     long got = 0;
 
     event->op = 0;
@@ -453,8 +480,7 @@ static void fill_details(sb_event *event)
     else if (!kind)
         got = fill_signal(event);
     else if (kind != PTRACE_EVENT_STOP)
-        got = request(PTRACE_GETEVENTMSG, event->pid, 0, (unsigned long)&message);
-    event->message = message;
+        got = fill_message(event);
     event->error = got < 0 ? errno : 0;
 }
 

@@ -45,9 +45,9 @@ class Endings:
         """The policy killed a process."""
         self._set(Ending("violation", reason, rule=rule))
 
-    def limit(self, which: str, reason: str) -> None:
-        """A limit ended the run."""
-        self._set(Ending("limit", reason, rule=which))
+    def limit(self, which: str, reason: str) -> bool:
+        """A limit ended the run. False where something else had done so before."""
+        return self._set(Ending("limit", reason, rule=which))
 
     def killed_by_policy(self, tgid: int, rule: str) -> None:
         """The supervisor makes this process die of SIGSYS."""
@@ -88,6 +88,8 @@ class Endings:
         main = self._main
         return self._first._replace(exit_code=main.exit_code, signal=main.signal, signo=main.signo)
 
-    def _set(self, ending: Ending) -> None:
-        if self._first is None:
+    def _set(self, ending: Ending) -> bool:
+        first = self._first is None
+        if first:
             self._first = ending
+        return first

@@ -70,9 +70,12 @@ class Shutdown:
     def passed(self, limit: Passed) -> None:
         """A limit was passed: record it and end the run."""
         if not self.closing:
-            self._recorder.limit(limit.which, limit.value)
-            self.endings.limit(f"limits.{limit.which}", limit.text)
+            self._tell(limit)
             self.close()
+
+    def _tell(self, limit: Passed) -> None:
+        if self.endings.limit(f"limits.{limit.which}", limit.text):
+            self._recorder.limit(limit.which, limit.value)
 
     def on_kill(self) -> None:
         """A guest died of SIGKILL, and not by us: was it the kernel, for the limit on memory?"""
@@ -103,9 +106,9 @@ class Shutdown:
         self.pump = 0
         if isinstance(stop, Exited) and stop.code == calls.PUMP_PASSED:
             limit = self._limits.output or 0
-            if self.closing:
-                self.endings.limit("limits.output", f"output limit of {limit} bytes")
-            self.passed(Passed("output", limit, f"output limit of {limit} bytes"))
+            # The guest may have died of the broken pipe before.
+            self._tell(Passed("output", limit, f"output limit of {limit} bytes"))
+            self.close()
 
     def close(self) -> None:
         """Kill every guest. From here on only ends are waited for."""
