@@ -22,6 +22,7 @@ from sandbox.rules import files
 from sandbox.rules.files import Right
 from sandbox.seccomp import bpf
 from sandbox.seccomp.compile import compile_policy
+from sandbox.supervisor.cpu_time import waited_for_us
 from sandbox.supervisor.endings import Ending, ExecFailedError
 from sandbox.supervisor.loop import Supervisor
 from sandbox.supervisor.metadata import Realm
@@ -85,6 +86,7 @@ class _Run:
         self.recorder = Recorder(log, request.policy.limits.audit_size)
         self.supervisor: Supervisor | None = None
         self.started_ns = time.monotonic_ns()
+        self.used_before = waited_for_us()
         self.written_start = False
         self.enforcement = dict(_ALWAYS)
         self.scratch = ""
@@ -281,13 +283,11 @@ class _Run:
         return (*(one.name for one in self.policy.waivers), *self.request.waivers)
 
     def _usage(self) -> Usage:
-        from resource import RUSAGE_CHILDREN, getrusage
-
-        used = getrusage(RUSAGE_CHILDREN)
         supervisor = self.supervisor
+        used = supervisor.cpu_time.since(self.used_before) if supervisor else 0.0
         return Usage(
             wall_s=round((time.monotonic_ns() - self.started_ns) / 1e9, 6),
-            cpu_s=round(used.ru_utime + used.ru_stime, 6),
+            cpu_s=round(max(used, supervisor.meter.ended_s), 6) if supervisor else 0.0,
             max_rss_bytes=max(supervisor.meter.peak, supervisor.peak_kb * 1024) if supervisor else 0,
             processes=supervisor.tasks.made if supervisor else 0,
             calls_supervised=self.recorder.supervised,

@@ -91,7 +91,7 @@ def _call(record: Fields) -> str:
         f"{_name(record.get('call'))}({shown}) → {verdict}"
         + (f" = {value(ret)}" if ret is not None else "")
         + (f"  ({_name(rule)})" if rule is not None else "")
-        + (f"  × {value(repeats)}" if repeats is not None else "")
+        + (f"  ({value(repeats)} times)" if repeats is not None else "")
     )
 
 

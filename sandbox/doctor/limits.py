@@ -12,7 +12,7 @@ from sandbox.policy.model import Policy
 _SUPERVISED = {
     "wall": "{:g} s, by the supervisor's clock",
     "cpu": "{:g} s of all processes together, by the supervisor (exact at each process's end)",
-    "memory": "{} bytes of all processes together, by the supervisor, which looks every 50 ms",
+    "memory": "{} bytes of all processes together, by the supervisor, which looks every 50 ms or sooner",
 }
 _BY_CGROUP = "{} bytes of all processes together, by the kernel (cgroup), and by the supervisor every 50 ms"
 

@@ -17,7 +17,7 @@ class GuestView(Protocol):
 
     @property
     def tasks(self) -> int:
-        """Live tasks in the whole run."""
+        """Live tasks in the whole run, those that are just being made included."""
 
     def is_guest(self, pid: int) -> bool:
         """True for a process or thread of this run, also one that is gone and not waited for yet."""

@@ -114,6 +114,10 @@ class Births:
         """A task that never stopped is gone."""
         self._do(self._machine.unseen(stop.pid, "exit" if isinstance(stop, Exited) else "killed"))
 
+    def making(self) -> int:
+        """How many tasks there will be that were not seen yet."""
+        return self._machine.making()
+
     def waiting(self) -> set[int]:
         """Processes held until their child, which shares their memory, has called execve or is gone."""
         return set(self._machine.held())

@@ -19,6 +19,7 @@ from sandbox.rules.clone import TASK_LIMIT
 from sandbox.supervisor import images, stops
 from sandbox.supervisor.apply import Answer, Next, Rest, Resume, apply, restore, rewrite
 from sandbox.supervisor.births import MAKES_TASKS, Births
+from sandbox.supervisor.cpu_time import CpuTime
 from sandbox.supervisor.endings import Ending, ExecFailedError
 from sandbox.supervisor.file_size import SIGXFSZ, is_reached
 from sandbox.supervisor.metadata import Realm, perform
@@ -64,6 +65,7 @@ class Supervisor:
         self.meter = self.shutdown.meter
         self.endings = self.shutdown.endings
         self.births = Births(recorder, self.tasks, policy.process, trace_exits=self.meter.watches_cpu)
+        self.cpu_time = CpuTime(self.tasks, foreign or set())
         self.main = 0
         self.peak_kb = 0
         self._identity = (0, 0)
@@ -173,7 +175,7 @@ class Supervisor:
         task = stopped.task
         if task.launching:
             return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
-        view = StopView(stopped, self.tasks)
+        view = StopView(stopped, self.tasks, self.births.making)
         verdict = rules.judge(self.policy, call, view)
         if isinstance(verdict, Return) and verdict.deed is not None:
             result = perform(verdict.deed, stopped.tid, view.as_seen_here, self._realm)
@@ -221,8 +223,8 @@ class Supervisor:
         if isinstance(verdict, Allow):
             if (changes := self.births.on_call(stopped, call)) is not None:
                 return rewrite(stopped, call, changes)
-            if call.nr in images.EXEC_CALLS and self.recorder.active:
-                stopped.task.image = images.request(call, view)
+            if call.nr in images.EXEC_CALLS:
+                self._before_exec(stopped.task, call, view)
             if stopped.task.path_refusal is not None:
                 return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         if isinstance(verdict, Kill):
@@ -232,6 +234,12 @@ class Supervisor:
             self.shutdown.passed(Passed("processes", limit, f"limit of {limit} processes and threads"))
             return Rest()
         return apply(stopped, verdict, call)
+
+    def _before_exec(self, task: Task, call: Call, view: StopView) -> None:
+        if task.tgid == self.main:
+            self.meter.see_peak(task)
+        if self.recorder.active:
+            task.image = images.request(call, view)
 
     def on_return(self, stopped: Stopped, rval: int) -> Next:
         """A rewritten or watched call, or one that should have made a task, ended without an event."""
@@ -302,18 +310,23 @@ class Supervisor:
     def on_exit_stop(self, stop: ExitStop) -> Next:
         """A task is about to be gone; its times and memory can be read for the last time."""
         if task := self.tasks.get(stop.pid):
-            self.meter.ended(task, main=task.tgid == self.main)
+            self.meter.ended(task)
+            if task.tgid == self.main:
+                self.meter.see_peak(task)
         return Resume(stop.pid)
 
     def on_end(self, stop: Exited | Killed) -> Next:
         """A task is gone."""
         if stop.pid == self.shutdown.pump:
             self.shutdown.on_pump_end(stop)
+            self.cpu_time.other_ended(stop, ours=True)
             return Rest()
         task = self.tasks.remove(stop.pid)
         if task is None:
             self.births.on_unseen_end(stop)
+            self.cpu_time.other_ended(stop)
             return Rest()
+        self.cpu_time.ended(task, stop)
         self._flush_watched(task)
         if isinstance(stop, Killed) and stop.signo == SIGKILL:
             self.shutdown.on_kill()
@@ -325,7 +338,7 @@ class Supervisor:
         if task.tid == self.main:
             self.endings.main_ended(stop)
             self.shutdown.close()
-        else:
+        elif task.tgid != self.main:
             self.peak_kb = max(self.peak_kb, stop.maxrss_kb)
         self.shutdown.check_drained()
         return Rest()

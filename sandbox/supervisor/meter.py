@@ -84,12 +84,20 @@ class Meter:
         self._room = limits.memory
         self.due_ns = time.monotonic_ns() + wait_ns(self._room) if watched else -1
 
-    def ended(self, task: Task, *, main: bool) -> None:
+    def ended(self, task: Task) -> None:
         """A task is at its exit stop."""
         if self.watches_cpu:
             self._ended_ns += cpu_ns(task.tgid, task.tid)
-        if main:
-            self.peak = max(self.peak, peak_bytes(task.tgid))
+
+    @property
+    def ended_s(self) -> float:
+        """CPU time in s of the tasks that have ended; 0 where there is no limit on it."""
+        return self._ended_ns / 1e9
+
+    def see_peak(self, task: Task) -> None:
+        """An image of the main guest is about to be gone. Its successor, and wait4(2) of the first image,
+        which was a copy of the supervisor, do not tell what it has held."""
+        self.peak = max(self.peak, peak_bytes(task.tgid))
 
     def look(self, tasks: Iterable[Task], sharing: set[int]) -> Passed | None:
         """The limit that is passed now, if one is. `sharing` are processes whose memory is their child's."""

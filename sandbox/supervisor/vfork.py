@@ -139,6 +139,10 @@ class VforkMachine:
         self._forget_parent(former)
         return orders
 
+    def making(self) -> int:
+        """How many tasks are being made by calls that were let run, and have not stopped yet."""
+        return len(self._announced) + max(0, len(self._requests) - len(self._early))
+
     def held(self) -> dict[int, int]:
         """Which parent waits for which child."""
         return {parent: child for child, (parent, _) in self._waiting.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 
 from sandbox.rules.files import AT_FDCWD
 from sandbox.supervisor.tracee import Stopped, Tasks
@@ -11,10 +12,11 @@ from sandbox.supervisor.tracee import Stopped, Tasks
 
 class StopView:
     """Facts about the task of one stop. Strings are read from the guest once and remembered, so what is
-    judged is what is recorded."""
+    judged is what is recorded. `making` says how many tasks are under way that `tasks` does not hold yet."""
 
-    def __init__(self, stopped: Stopped, tasks: Tasks) -> None:
+    def __init__(self, stopped: Stopped, tasks: Tasks, making: Callable[[], int]) -> None:
         self._stopped = stopped
+        self._making = making
         self._tasks = tasks
         self._strings: dict[int, bytes] = {}
 
@@ -24,7 +26,7 @@ class StopView:
 
     @property
     def tasks(self) -> int:
-        return len(self._tasks)
+        return len(self._tasks) + self._making()
 
     def is_guest(self, pid: int) -> bool:
         return self._tasks.get(pid) is not None or self._is_zombie(pid)

@@ -207,3 +207,12 @@ def test_dash_is_text_on_a_terminal(as_stderr: Callable[[int], int], monkeypatch
     finally:
         os.close(master)
         os.close(slave)
+
+
+def test_a_sink_knows_how_many_bytes_it_took(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    log = AuditLog([open_sink(str(path))])
+    for _ in range(3):
+        log.emit("odd")
+        assert log.size == path.stat().st_size > 0
+    log.close()

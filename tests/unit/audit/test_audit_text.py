@@ -65,6 +65,7 @@ ROWS = [
     ({"event": "signal", "signal": "SIGSEGV", "from": "kernel"}, "signal SIGSEGV from kernel"),
     ({"event": "exit", "code": 3}, "exit code 3"),
     ({"event": "exit", "signal": "SIGKILL", "usage": {"cpu_s": 0.5}}, "exit by signal SIGKILL  cpu_s=0.5"),
+    ({"event": "call", "call": "kill", "verdict": "refuse", "repeats": 9}, "kill() → refuse  (9 times)"),
     ({"event": "novelty", "a": [1, None, True], "b": {"c": "d"}}, "novelty a=[1, None, True] b={c=d}"),
 ]
 

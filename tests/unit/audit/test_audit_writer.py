@@ -169,3 +169,10 @@ def test_close_closes_every_sink_even_where_one_fails() -> None:
     assert other.closed == 1
     with pytest.raises(AuditError):
         log.emit("odd")
+
+
+def test_the_size_is_that_of_the_largest_sink() -> None:
+    sink, other = Lines(), Lines()
+    sink.size, other.size = 10, 30
+    assert AuditLog([sink, other, Memory()], Clock()).size == 30
+    assert AuditLog().size == 0

@@ -80,3 +80,10 @@ def test_many_rules_are_cut() -> None:
     lines = render(summarise([call(n, "fork", "refuse", f"rule{n:02}") for n in range(30)]))
     assert lines[-1] == "… and 20 more"
     assert lines[-2].split() == ["1", "fork", "rule09"]
+
+
+def test_a_record_that_stands_for_many_calls_counts_as_many() -> None:
+    many = call(2, "kill", "refuse", "r")._replace(repeats=40)
+    summary = summarise([START, call(1, "kill", "refuse", "r"), many])
+    assert summary.calls == {"kill": {"refuse": 41}}
+    assert summary.rules == {("kill", "r"): 41}

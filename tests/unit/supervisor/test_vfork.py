@@ -231,3 +231,27 @@ def test_nobody_is_lost_or_held_for_good(data: st.DataObject) -> None:
         world.take(world.machine.ended(child, "exit"))
     assert not world.held & world.alive
     assert not {parent for parent in world.machine.held() if parent in world.alive}
+
+
+@pytest.mark.parametrize(
+    ("steps", "making"),
+    [
+        ([], 0),
+        ([("called", (P, FORK))], 1),
+        ([("called", (P, FORK)), ("called", (G, FORK))], 2),
+        ([("called", (P, FORK)), ("returned", (P,))], 0),
+        ([("called", (P, FORK)), ("announced", (P, C))], 1),
+        ([("called", (P, FORK)), ("announced", (P, C)), ("started", (C, 0))], 0),
+        ([("called", (P, FORK)), ("started", (C, 0))], 0),
+        ([("called", (P, FORK)), ("started", (C, 0)), ("announced", (P, C))], 0),
+        ([("called", (P, FORK)), ("ended", (P, "killed"))], 0),
+        ([("called", (P, FORK)), ("announced", (P, C)), ("ended", (C, "killed"))], 0),
+    ],
+)
+def test_tasks_that_are_being_made_and_have_not_stopped_yet(
+    steps: list[tuple[str, tuple[Any, ...]]], making: int
+) -> None:
+    machine = VforkMachine()
+    for name, arguments in steps:
+        getattr(machine, name)(*arguments)
+    assert machine.making() == making
