@@ -146,6 +146,7 @@ class _Run:
             foreign=self.foreign,
             realm=Realm(self.allowed.get("write") if self.policy.files else None, self.uid),
             out_of_memory=self.account.is_over,
+            memory_kept=self.account.enforcement == cgroup.FULL,
         )  # fmt: skip
 
         self.log.on_stall(self._stalled)

@@ -51,16 +51,18 @@ class Supervisor:
         foreign: set[int] | None = None,
         realm: Realm | None = None,
         out_of_memory: Callable[[], bool] = lambda: False,
+        memory_kept: bool = False,
     ) -> None:
         """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded; `foreign`:
         children this process had before the run; `realm`: where files' modes and times may be changed;
-        `out_of_memory`: whether the kernel has killed guests at the limit on memory."""
+        `out_of_memory`: whether the kernel has killed guests at the limit on memory; `memory_kept`: it
+        keeps all of that limit."""
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
         self.shutdown = Shutdown(
             policy.limits, self.tasks, recorder, started_ns=started_ns, foreign=foreign or set(),
-            out_of_memory=out_of_memory,
+            out_of_memory=out_of_memory, memory_kept=memory_kept,
         )  # fmt: skip
         self.meter = self.shutdown.meter
         self.endings = self.shutdown.endings

@@ -25,16 +25,17 @@ class Shutdown:
 
     def __init__(
         self, limits: Limits, tasks: Tasks, recorder: Recorder, *, started_ns: int, foreign: set[int],
-        out_of_memory: Callable[[], bool],
+        out_of_memory: Callable[[], bool], memory_kept: bool,
     ) -> None:  # fmt: skip
         """`foreign`: children this process had before the run; `out_of_memory`: whether the kernel has killed
-        guests at the limit on memory."""
+        guests at the limit on memory; `memory_kept`: it keeps all of that limit."""
         self._limits = limits
         self._tasks = tasks
         self._recorder = recorder
         self._controls = 0
         self.endings = Endings()
-        self.meter = Meter(limits)
+        # The two count differently: pages shared since a fork are one to the kernel, and to us one in each.
+        self.meter = Meter(limits._replace(memory=None) if memory_kept else limits)
         wall = limits.wall
         self.clock = Clock(-1 if wall is None else started_ns + int(wall * 1e9))
         self.clock.update(self.meter.due_ns)

@@ -189,7 +189,11 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "name", "number", "reason"), REFUSALS)
+@pytest.mark.parametrize(
+    ("operation", "name", "number", "reason"),
+    REFUSALS,
+    ids=[f"{operation}-{errno.errorcode[number]}" for operation, _, number, _ in REFUSALS],
+)
 def test_whatever_is_refused_all_is_put_back(
     tree: Tree, scope: Path, operation: str, name: str, number: int, reason: str
 ) -> None:
