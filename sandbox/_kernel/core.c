@@ -418,6 +418,14 @@ static int is_exit_stop(int code)
     return code == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
 }
 
+/* A guest may give its signals any si_code; but only who really stopped again has another report to make. */
+static int has_report(int pid)
+{
+    siginfo_t report = {0};
+
+    return waitid(P_PID, (id_t)pid, &report, WSTOPPED | WEXITED | WNOHANG | WNOWAIT | __WALL) < 0 || report.si_pid == pid;
+}
+
 static long fill_syscall(sb_event *event)
 {
     struct syscall_info info;
@@ -452,7 +460,7 @@ static long fill_signal(sb_event *event)
     event->signo = WSTOPSIG(event->status);
     event->code = info.si_code;
     event->sender = info.si_pid;
-    return got >= 0 && is_exit_stop(info.si_code) ? is_over() : got;
+    return got >= 0 && is_exit_stop(info.si_code) && has_report(event->pid) ? is_over() : got;
 }
 
 static long fill_message(sb_event *event)
@@ -555,7 +563,7 @@ static int any_report(struct report *report)
     return wait4(-1, &report->status, __WALL | __WNOTHREAD | WNOHANG, &report->usage);
 }
 
-/* A task that was killed in its stop reports its end too: the stop before it is then nobody's any more. */
+/* A task that was killed in its stop reports again, its way out or its end: the stop before is nobody's any more. */
 static void forget_stop(int pid)
 {
     for (size_t i = 0; i < queued; i++)
@@ -571,8 +579,7 @@ static void take_all(void)
 
         if (pid <= 0)
             return;
-        if (!WIFSTOPPED(queue[queued].status))
-            forget_stop(pid);
+        forget_stop(pid);
         queue[queued++].pid = pid;
     }
 }
