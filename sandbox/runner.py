@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -223,13 +224,18 @@ class _Run:
         return self.request.level == "all" and self.log.active
 
     def _exec_failure(self, program: launch.Program, error: ExecFailedError) -> str:
-        if error.error == 2:
+        if error.error == errno.ENOENT:
             facts = elf.facts(program.fd)
             return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
-        who = (
-            "; the guest is another user than you (see --user)" if self.becomes and error.error == 13 else ""
+        return f"{program.path}: execve: {error}" + (
+            self._why_denied(program) if error.error == errno.EACCES else ""
         )
-        return f"{program.path}: execve: {error}{who}"
+
+    def _why_denied(self, program: launch.Program) -> str:
+        path = os.path.realpath(program.path)
+        if self.allowed and not files.covered(path, self.allowed["exec"]):
+            return f"; the policy does not let it be executed (see --exec {path})"
+        return "; the guest is another user than you (see --user)" if self.becomes else ""
 
     # ---- records ----
 
@@ -302,8 +308,12 @@ class _Run:
             return ""
         hinted = [one for one in refusals if self._hint_of(one[1])]
         call, rule, _ = (hinted or refusals)[-1]
-        text = self._hint_of(rule)
-        return f"{call} refused by {self.policy.name}:{rule}" + (f": {text}" if text else "")
+        text = f"{call} refused by {self.policy.name}:{rule}"
+        if hinted:
+            return f"{text}: {self._hint_of(rule)}"
+        # Perhaps it was not this call: what Landlock refuses is seen where calls with paths stop.
+        unseen = bool(self.allowed) and not self.log.active
+        return f"{text}; with --audit FILE, refused paths are named, too" if unseen else text
 
     def _hint_of(self, rule: str) -> str:
         if path := self.recorder.refused_paths.get(rule):

@@ -49,64 +49,66 @@ def _parser() -> _Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    _add_outputs(parser)
+    _add_limits(parser)
+    _add_places(parser)
+    _add_process(parser)
+    parser.add_argument("--version", action="version", version=f"{NAME} {__version__}")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="PROGRAM", help=argparse.SUPPRESS)
+    return parser
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
-        "-p",
-        "--policy",
-        default="default",
-        metavar="NAME|FILE",
+        "-p", "--policy", default="default", metavar="NAME|FILE",
         help="a shipped policy or a file (default: %(default)s)",
-    )
+    )  # fmt: skip
     add("--audit", metavar="FILE", help="write the audit log, JSON Lines; - is standard error")
     add(
         "--audit-level", choices=("decisions", "all"), default="decisions",
         help="decisions: what was supervised or refused; all: every system call with its result",
     )  # fmt: skip
     add("--outcome", metavar="FILE", help="write how the run ended as one JSON object")
+    add("--dry-run", action="store_true", help="say what would be enforced here, and run nothing")
+    add("-v", "--verbose", action="store_true", help="say how the run ended")
+    add("-q", "--quiet", action="store_true", help="no hints")
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--timeout", metavar="S", help="wall-clock limit, seconds (or 2m, 1h)")
     add("--cpu", metavar="S", help="CPU time of all processes of the run together")
     add("--memory", metavar="SIZE", help="memory of all processes of the run together")
     add("--processes", metavar="N", help="processes and threads alive at once")
     add("--output", metavar="SIZE", help="bytes on standard output and error together")
-    add("--read", action="append", default=[], metavar="PATH", help="let the guest read this too; repeatable")
-    add(
-        "--write",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="let the guest write this too; repeatable",
-    )
-    add(
-        "--exec",
-        action="append",
-        default=[],
-        metavar="PATH",
-        help="let the guest execute this too; repeatable",
-    )
     add("--file-size", metavar="SIZE", help="largest file the guest may write")
     add("--open-files", metavar="N", help="how many descriptors a guest process may have")
     add("--audit-size", metavar="SIZE", help="how large the audit log may grow")
     add(
-        "--waive",
-        action="append",
-        default=[],
-        metavar="NAME=REASON",
+        "--waive", action="append", default=[], metavar="NAME=REASON",
         help="loosen a limit of the policy, and say why",
-    )
+    )  # fmt: skip
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    for right in ("read", "write", "exec"):
+        does = "execute" if right == "exec" else right
+        parser.add_argument(
+            f"--{right}", action="append", default=[], metavar="PATH",
+            help=f"let the guest {does} this too; repeatable",
+        )  # fmt: skip
+
+
+def _add_process(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--cwd", metavar="DIR", help="the guest's working directory")
     add("--env", action="append", default=[], metavar="NAME[=VALUE]", help="add to the guest's environment")
     add("--user", metavar="NAME", help="when started by root: who the guest becomes (default: nobody)")
     add(
-        "--vfork",
-        choices=("emulate", "kernel"),
+        "--vfork", choices=("emulate", "kernel"),
         help="who blocks the parent of a spawn (default: the policy's)",
-    )
-    add("--dry-run", action="store_true", help="say what would be enforced here, and run nothing")
-    add("-v", "--verbose", action="store_true", help="say how the run ended")
-    add("-q", "--quiet", action="store_true", help="no hints")
-    add("--version", action="version", version=f"{NAME} {__version__}")
-    add("command", nargs=argparse.REMAINDER, metavar="PROGRAM", help=argparse.SUPPRESS)
-    return parser
+    )  # fmt: skip
 
 
 def _command(words: list[str], *, optional: bool) -> tuple[str, ...]:

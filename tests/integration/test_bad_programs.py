@@ -80,6 +80,16 @@ def test_a_missing_interpreter_is_named(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_program_that_the_policy_does_not_let_run_is_told_by_its_option(tmp_path: Path) -> None:
+    policy, program = tmp_path / "p.toml", tmp_path / "true"
+    policy.write_text('schema = 1\nextends = "default"\n[files]\nexec = ["/usr/lib"]\n')
+    program.write_bytes(GOOD)
+    program.chmod(0o755)
+    done = run("-p", str(policy), "--", str(program))
+    assert done.returncode == 126
+    assert done.stderr.rstrip().endswith(f"the policy does not let it be executed (see --exec {program})")
+
+
 @pytest.mark.parametrize(
     "name", ["/no/such", "no-such-program-in-path", "", "/bin/true/x", "a" * 5000, "/" + "b" * 300]
 )
