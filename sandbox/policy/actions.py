@@ -14,6 +14,11 @@ ACTIONS = ("verdict", "return", "emulate", "rewrite")
 WORDS = ("allow", "watch", "kill")
 VERDICTS = 'an errno such as "ENOSYS", "allow", "watch" or "kill"'
 MAX_RETURN = (1 << 63) - 1
+NEVER_REWRITTEN = (
+    "clone", "clone3", "execve", "execveat", "fork", "kill", "pidfd_open", "pidfd_send_signal", "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo", "tgkill", "tkill", "vfork",
+)  # fmt: skip
+"""The supervisor judges these by the guest's arguments, so the kernel must get no others."""
 
 
 def parse_action(rule: Table, rule_id: str, nr: int, hint: str) -> Decision | RewriteSpec:
@@ -84,6 +89,9 @@ def _rewrite(rule: Table, rule_id: str, nr: int) -> RewriteSpec:
     """`{ flags = { mask = … }, rusage = 0 }`: a mask keeps bits of the guest's value, a value replaces it."""
     changes = rule.table("rewrite")
     assert changes is not None
+    if table.name(nr) in NEVER_REWRITTEN:
+        message = f"{table.name(nr)} cannot be rewritten: the supervisor judges it by its own arguments"
+        raise rule.error("rewrite", message, f"one of {', '.join(ACTIONS[:-1])}")
     if not changes.data:
         raise rule.error("rewrite", "a rewrite that changes nothing", "argument = value, at least once")
     found: list[tuple[int, int, int]] = []

@@ -133,6 +133,15 @@ RULES = [
     Wrong(RULE + 'emulate = "zero-clock"', 5, "is for clock_gettime, not for socket", "another action"),
     Wrong(RULE + "emulate = []", 5, "unknown emulation a list", "zero-clock"),
     Wrong(RULE + "rewrite = {}", 5, "changes nothing", "argument = value"),
+    *(
+        Wrong(
+            HEAD + f'[[rule]]\nid = "a"\ncall = "{name}"\nrewrite = {{ {arg} = 1 }}',
+            5,
+            "cannot be rewritten",
+            "verdict",
+        )
+        for name, arg in (("clone", "flags"), ("execve", "path"), ("kill", "pid"), ("vfork", "x"))
+    ),
     Wrong(RULE + "rewrite = 3", 5, "rewrite can't be 3", "[rewrite]"),
     Wrong(RULE + "rewrite = { flags = 3 }", 5, "socket has no argument 'flags'", "domain, type, protocol"),
     Wrong(RULE + "rewrite = { type = { keep = 3 } }", 5, "unknown key 'keep'", "mask"),

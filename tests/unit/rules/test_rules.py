@@ -9,6 +9,7 @@ import pytest
 
 from sandbox import rules
 from sandbox.outcome import Allow, Decision, Emulate, Refuse, Return, Verdict, Write
+from sandbox.policy.actions import NEVER_REWRITTEN
 from sandbox.policy.model import Policy, Process
 from sandbox.rules import stubs
 from sandbox.syscalls import table
@@ -242,3 +243,7 @@ def test_a_vanished_task_is_not_an_errno() -> None:
 
     with pytest.raises(ProcessLookupError):
         rules.judge(policy(), call("execve", 0x1000), Gone())
+
+
+def test_what_is_judged_by_its_arguments_cannot_be_rewritten() -> None:
+    assert {table.NUMBERS[name] for name in NEVER_REWRITTEN} == rules.SUPERVISED
