@@ -15,8 +15,8 @@ WORDS = ("allow", "watch", "kill")
 VERDICTS = 'an errno such as "ENOSYS", "allow", "watch" or "kill"'
 MAX_RETURN = (1 << 63) - 1
 NEVER_REWRITTEN = (
-    "clone", "clone3", "execve", "execveat", "fork", "kill", "pidfd_open", "pidfd_send_signal", "rt_sigqueueinfo",
-    "rt_tgsigqueueinfo", "tgkill", "tkill", "vfork",
+    "clone", "clone3", "execve", "execveat", "fork", "kill", "pidfd_open", "pidfd_send_signal",
+    "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill", "vfork",
 )  # fmt: skip
 """The supervisor judges these by the guest's arguments, so the kernel must get no others."""
 

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from sandbox.errors import PolicyError, SetupError
-from sandbox.policy.actions import ACTIONS
+from sandbox.policy.actions import ACTIONS, NEVER_REWRITTEN
 from sandbox.policy.emulations import EMULATION_CALLS
 from sandbox.policy.groups import GROUPS
 from sandbox.policy.layers import KEYS
@@ -181,7 +181,7 @@ def _rule(rng: random.Random, number: int, calls: list[str]) -> str:
             lines.append(f"{key} = {{ {', '.join(f'{arg.name} = {_test(rng, arg)}' for arg in chosen)} }}")
     errno = rng.choice(("EPERM", "EINVAL", "allow", "watch", "kill"))
     action = f'verdict = "{errno}"' if rng.random() < 0.7 else f"return = {rng.choice((0, 1, 7))}"
-    if args and rng.random() < 0.15:
+    if args and call not in NEVER_REWRITTEN and rng.random() < 0.15:
         arg = rng.choice(args)
         action = f"rewrite = {{ {arg.name} = {_value(rng, arg)} }}"
     quiet = action.startswith(("return", 'verdict = "E')) and rng.random() < 0.3
