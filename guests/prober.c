@@ -2,6 +2,7 @@
  * output what came of each. The format is that of sandbox/conformance/wire.py, little-endian throughout.
  *     prober                   probes from standard input until its end, one report after each
  *     prober exit N ...        ends with status N: what a probe's child may execute
+ *     prober vdso              ends with status 1 if the auxiliary vector names a vDSO, 0 if it does not
  * It needs read, write, exit and exit_group; clone 0x4111 and wait4 only where a probe asks for them.
  * Expected: exit 0 under every policy and natively, if no probe ends it; 1 with FAIL for input of another format.
  * build: raw
@@ -9,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include "lib/bases.h"
 #include "lib/probe.h"
 #include "lib/vfork.h"
 
@@ -24,6 +26,9 @@ enum {
     NO_MARKER = 0xffffffff,
 };
 
+/* What of a step's changes is no register of struct probe_registers: the bits behind those. */
+enum { FS_BASE = 33, GS_BASE = 34 };
+enum { SET_GS = 0x1001, SET_FS = 0x1002, CLONE_ARGS_TLS = 7 };
 /* Flags of a probe. */
 enum { ISOLATE = 1, NO_REAPING = 2 };
 /* What a patch of the arena or an argument holds. */
@@ -77,6 +82,8 @@ static struct probe probe;
 static const unsigned char *scripts[LEVELS];
 static struct level levels[LEVELS];
 static volatile unsigned depth, clock, children_done;
+static int sees_bases;
+static struct bases child_wants;
 static volatile unsigned signals[SIGNALS][2], signal_count;
 
 static void copy(void *to, const void *from, unsigned long size)
@@ -156,6 +163,40 @@ static unsigned long differences(const struct probe_registers *seen, const struc
     return mask;
 }
 
+static struct bases bases_now(void)
+{
+    struct bases none = {0, 0};
+
+    return sees_bases ? get_bases() : none;
+}
+
+static unsigned long base_differences(struct bases seen, struct bases want)
+{
+    return (unsigned long)(seen.fs != want.fs) << FS_BASE | (unsigned long)(seen.gs != want.gs) << GS_BASE;
+}
+
+/* arch_prctl is asked to change a base, and a policy may answer it without doing so. */
+static struct bases in_caller(const struct probe_registers *call, struct bases was, struct bases is)
+{
+    if ((unsigned)call->rax == SYS_arch_prctl && call->rdi == SET_FS && is.fs == call->rsi)
+        was.fs = is.fs;
+    if ((unsigned)call->rax == SYS_arch_prctl && call->rdi == SET_GS && is.gs == call->rsi)
+        was.gs = is.gs;
+    return was;
+}
+
+/* CLONE_SETTLS is the one way for a child to begin with another fs_base. */
+static struct bases in_child(struct bases parents)
+{
+    const unsigned long *given = (const unsigned long *)probe_in.rdi;
+
+    if ((unsigned)probe_in.rax == SYS_clone && (probe_in.rdi & CLONE_SETTLS))
+        parents.fs = probe_in.r8;
+    if ((unsigned)probe_in.rax == SYS_clone3 && (given[0] & CLONE_SETTLS))
+        parents.fs = given[CLONE_ARGS_TLS];
+    return parents;
+}
+
 static void load_registers(const struct step *step)
 {
     unsigned long *word = &probe_in.rax;
@@ -178,9 +219,11 @@ static void make_call(const struct step *step, struct seen *seen)
 {
     const struct probe_registers *out = &probe_out;
     struct probe_registers want;
+    struct bases was = bases_now(), is;
 
     load_registers(step);
     want = probe_in; /* a child that makes calls of its own overwrites it */
+    child_wants = was;
     probe_out_zero.rax = 1;
     probe_makes_tasks = (unsigned long)makes_tasks(step);
     probe_child_stack = (unsigned long)(stacks[depth + 1] + STACK);
@@ -190,13 +233,14 @@ static void make_call(const struct step *step, struct seen *seen)
         probe_int80();
     else
         probe_syscall();
+    is = bases_now();
     seen->after = now();
     seen->state = CAME_BACK;
     if (!makes_tasks(step) && !probe_out_zero.rax)
         out = &probe_out_zero;
     want.rsp = makes_tasks(step) ? out->rsp : probe_in.rsp;
     seen->rax = (long)out->rax;
-    seen->changed = differences(out, &want);
+    seen->changed = differences(out, &want) | base_differences(is, in_caller(&want, was, is));
 }
 
 /* A child that shares our memory and has not stopped us may still need what the next call overwrites. */
@@ -268,7 +312,8 @@ _Noreturn void probe_child(void)
     want.r11 = probe_out_zero.r11;
     if ((unsigned)probe_in.rax == SYS_clone && probe_in.rsi)
         want.rsp = probe_in.rsi;
-    level->child_changed = differences(&probe_out_zero, &want);
+    level->child_changed =
+        differences(&probe_out_zero, &want) | base_differences(bases_now(), in_child(child_wants));
     level->child_rsp = probe_out_zero.rsp;
     level->child_begun = now();
     if (here < probe.levels)
@@ -415,13 +460,18 @@ static unsigned long read_input(void)
     }
 }
 
-int main(int argc, char **argv)
+int main(int argc, char **argv, char **envp)
 {
     const unsigned char *at = input, *end;
     unsigned magic;
 
     if (argc >= 3 && same_text(argv[1], "exit"))
         return (int)to_number(argv[2]);
+    if (argc == 2 && same_text(argv[1], "vdso"))
+        return auxv_value(envp, AUXV_VDSO) != 0;
+    sees_bases = (auxv_value(envp, AUXV_HWCAP2) & HWCAP2_HAS_FSGSBASE) != 0;
+    if (sees_bases) /* so that a base set to 0 is seen too */
+        set_bases(arena, before);
     end = input + read_input();
     copy(&magic, take(&at, end, 4), 4);
     expect(magic == MAGIC, "the input is of this format");

@@ -39,7 +39,8 @@ def find_prober() -> str:
 class Ground:
     """A temporary directory that everybody may read; a context manager that removes it.
 
-    `work` is the prober's working directory, `prober` its path there; `log` and `outcome` lie beside it.
+    `work` is the prober's working directory, `prober` its path there; `log` and `outcome` lie beside it, and so
+    does `outside`, the same program where a policy may not let the prober look.
     """
 
     def __init__(self) -> None:
@@ -71,8 +72,9 @@ class Ground:
             with open(path, "wb") as stream:
                 stream.write(content)
             os.chmod(path, 0o755)
-        shutil.copyfile(source, self.prober)
-        os.chmod(self.prober, 0o755)
+        for path in (self.prober, os.path.join(self._directory, "outside")):
+            shutil.copyfile(source, path)
+            os.chmod(path, 0o755)
 
     @property
     def work(self) -> str:

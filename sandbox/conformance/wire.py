@@ -44,9 +44,10 @@ _REPORT = struct.Struct("<IIIiIIII")
 _LEVEL = struct.Struct("<QQQII")
 _SEEN = struct.Struct("<IIIiqQq")
 
+# fs_base and gs_base never differ where the processor or the kernel lets no program read them (AT_HWCAP2, bit 1).
 REGISTERS = (
     "rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "rbx", "rbp", "r12", "r13", "r14", "r15", "rcx", "r11",
-    "rsp", "rflags", *(f"xmm{number}" for number in range(16)),
+    "rsp", "rflags", *(f"xmm{number}" for number in range(16)), "fs_base", "gs_base",
 )  # fmt: skip
 # The instruction itself overwrites rcx and r11; rax holds the result.
 _OWN = frozenset({"rax", "rcx", "r11"})
