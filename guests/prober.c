@@ -336,6 +336,8 @@ static void run_probe(struct report *report)
 
     report->status = -1;
     clock = children_done = signal_count = 0;
+    if (sees_bases) /* so that a base set to 0 is seen, and the one that an earlier probe left is not taken for ours */
+        set_bases(arena, before);
     if (!(probe.flags & ISOLATE)) {
         run_level(0);
         return;
@@ -470,8 +472,6 @@ int main(int argc, char **argv, char **envp)
     if (argc == 2 && same_text(argv[1], "vdso"))
         return auxv_value(envp, AUXV_VDSO) != 0;
     sees_bases = (auxv_value(envp, AUXV_HWCAP2) & HWCAP2_HAS_FSGSBASE) != 0;
-    if (sees_bases) /* so that a base set to 0 is seen too */
-        set_bases(arena, before);
     end = input + read_input();
     copy(&magic, take(&at, end, 4), 4);
     expect(magic == MAGIC, "the input is of this format");

@@ -39,8 +39,8 @@ def find_prober() -> str:
 class Ground:
     """A temporary directory that everybody may read; a context manager that removes it.
 
-    `work` is the prober's working directory, `prober` its path there; `log` and `outcome` lie beside it, and so
-    does `outside`, the same program where a policy may not let the prober look.
+    `work` is the prober's working directory, `prober` its path there; `log` and `outcome` lie beside it,
+    and so does `outside`, the same program where a policy's `[files]` may not name it.
     """
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ _REPORT = struct.Struct("<IIIiIIII")
 _LEVEL = struct.Struct("<QQQII")
 _SEEN = struct.Struct("<IIIiqQq")
 
-# fs_base and gs_base never differ where the processor or the kernel lets no program read them (AT_HWCAP2, bit 1).
+# fs_base and gs_base never differ where processor or kernel let no program read them (AT_HWCAP2, bit 1).
 REGISTERS = (
     "rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "rbx", "rbp", "r12", "r13", "r14", "r15", "rcx", "r11",
     "rsp", "rflags", *(f"xmm{number}" for number in range(16)), "fs_base", "gs_base",

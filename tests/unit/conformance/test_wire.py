@@ -44,6 +44,8 @@ def test_registers_but_those_the_instruction_changes() -> None:
     assert seen.changed_registers == set(wire.REGISTERS) - {"rax", "rcx", "r11"}
     [(_, seen)] = wire.decode(report([level(step(0, 1 << 6))]))
     assert seen.changed_registers == {"r9"}
+    [(_, seen)] = wire.decode(report([level(step(0, 1 << 33 | 1 << 34))]))
+    assert seen.changed_registers == {"fs_base", "gs_base"}
 
 
 def test_a_child() -> None:
