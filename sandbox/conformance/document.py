@@ -17,15 +17,17 @@ _INTRODUCTION = """\
 Every line is one or more rows of a table that runs on the real kernel: `sandboxctl conform {policy}` runs all
 {count}. This page is made from the tables (`sandboxctl conform --format markdown {policy}`).
 
-An id that ends in `-…` stands for as many rows, one for each value tried. Every row also checks that all
-registers but rax, rcx and r11 are kept, and where a call fails, that memory is.
+An id that ends in `-…` stands for as many rows, one for each value tried. Where the call comes back, every
+row also checks that the general registers, the flags and xmm0 to xmm15 are kept, but for rax, rcx, r11 and
+those that the row names; where it comes back with an errno, also that the 64 KiB of memory that rows point
+into are unchanged, unless the row says what changes.
 """
 
 
 def markdown(policy: str, promises: Sequence[Promise]) -> str:
     """The page about one policy's tables."""
     count = sum(len(promise.rows) for promise in promises)
-    lines = [_INTRODUCTION.format(policy=policy, count=f"{count:,} rows")]
+    lines = [_INTRODUCTION.format(policy=policy, count=_rows(count))]
     for promise in promises:
         lines += [f"## {promise.title}", ""]
         lines += [promise.says, ""] if promise.says else []
@@ -34,6 +36,10 @@ def markdown(policy: str, promises: Sequence[Promise]) -> str:
     lines += _by_call(promises)
     lines += _elsewhere(promises)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _families(rows: Sequence[Row]) -> list[list[Row]]:
@@ -99,10 +105,12 @@ def _elsewhere(promises: Sequence[Promise]) -> list[str]:
         family[0] for promise in promises for family in _families(promise.rows) if family[0].because
     ]
     native = sum(row.native is not None for promise in promises for row in promise.rows)
+    if not (native or differs or exceptions):
+        return []
     lines = [
         "## Elsewhere",
         "",
-        f"{native} rows also run without the sandbox, and all rows run with `--vfork emulate` and"
+        f"{_rows(native)} also run without the sandbox, and all rows run with `--vfork emulate` and"
         " `--vfork kernel`. They come to the same but for these, which are meant to differ:",
         "",
         "| row | where | answer | why |",

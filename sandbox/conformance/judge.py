@@ -18,20 +18,35 @@ Mode = Literal["emulate", "kernel", "native"]
 def differences(row: Row, result: Result, mode: Mode = "emulate") -> list[str]:
     """What is not as the row says, one line each; empty where the row holds.
 
-    Natively there is no log, and only the result and the registers are compared.
+    Natively there is no log; where the row is meant to differ there, only the outcome and the registers are
+    compared.
     """
     expect = expected_in(row, mode)
     found = list(_outcome(expect, result))
-    if result.rax is None:
-        return found if mode == "native" else [*found, *_log(row, result)]
-    found += _registers(row, expect, result)
-    if mode != "native" or not isinstance(row.native, Differs):
-        found += [*_memory(row, result), *_steps(row, result), *_signals(row, result)]
-    if expect.child:
-        found += _child(
-            row if mode != "native" or row.native == row.expect else row._replace(child=None), result
-        )
+    if result.steps:
+        found += _seen(row, expect, result, as_here=mode != "native" or not isinstance(row.native, Differs))
+    elif not found:
+        found += _lost(row)
     return found if mode == "native" else [*found, *_log(row, result)]
+
+
+def _seen(row: Row, expect: Expected, result: Result, *, as_here: bool) -> Iterator[str]:
+    """What the prober saw, which is also known of an isolated process that ended."""
+    birth = expect.may_be_child and (result.rax or 0) > 0
+    if not result.steps[0][-1].begun:
+        yield "the judged call was not made"
+    if result.rax is not None:
+        yield from _registers(row, result)
+    if as_here:
+        yield from (*_memory(row, result), *_steps(row, result), *_signals(row, result, birth=birth))
+    if birth:
+        yield from _child(row if as_here else row._replace(child=None), result)
+
+
+def _lost(row: Row) -> Iterator[str]:
+    """What cannot be known when the prober's own process is gone, as where none can be isolated."""
+    if row.probe.before or row.signals or row.writes or any(map(any, row.steps)):
+        yield "the process ended, and what it did before is not known"
 
 
 def expected_in(row: Row, mode: Mode) -> Expected:
@@ -82,21 +97,22 @@ def _comes_to(expect: Expected, rax: int, steps: Sequence[StepResult]) -> bool:
     return expect.low is not None and expect.low <= rax <= expect.high
 
 
-def _registers(row: Row, expect: Expected, result: Result) -> Iterator[str]:
+def _registers(row: Row, result: Result) -> Iterator[str]:
     if wrong := result.changed_registers - row.registers:
         yield f"registers changed: {', '.join(sorted(wrong))}"
-    judged = result.steps[0][-1]
-    if expect.is_error and judged.childless is False and not row.probe.before:
+    if _failed(result) and result.steps[0][-1].childless is False:
         yield "there is a child"
-    if expect.child and result.child is not None and result.child.changed_registers:
-        words = ", ".join(sorted(result.child.changed_registers))
-        yield f"registers of the child are not as promised: {words}"
+
+
+def _failed(result: Result) -> bool:
+    """Whether the judged call came back with an errno."""
+    return result.rax is not None and -4096 < result.rax < 0
 
 
 def _memory(row: Row, result: Result) -> Iterator[str]:
-    if row.writes is None:
+    if row.writes is None and (row.writes_anything or not _failed(result)):
         return
-    offset, data = row.writes
+    offset, data = row.writes or (0, b"")
     if result.looked != data:
         yield f"memory at {offset} holds {_hex(result.looked)}, expected {_hex(data)}"
     first, end = result.memory_changed or (ARENA_SIZE, 0)
@@ -118,13 +134,15 @@ def _steps(row: Row, result: Result) -> Iterator[str]:
                 yield f"step {level}.{nth}: expected {expect.words()}, and it did not come back"
             elif not _comes_to(expect, step.rax, result.steps[level]):
                 yield f"step {level}.{nth}: expected {expect.words()}, got {_number(step.rax)}"
+            elif expect.may_be_child and step.rax > 0 and step.status is None and row.probe.reap:
+                yield f"step {level}.{nth}: there was no child to wait for"
 
 
-def _signals(row: Row, result: Result) -> Iterator[str]:
+def _signals(row: Row, result: Result, *, birth: bool) -> Iterator[str]:
     caught = tuple(signal_name(number) for number, _ in result.signals)
     if caught != row.signals:
         yield f"caught {', '.join(caught) or 'no signal'}, expected {', '.join(row.signals) or 'none'}"
-    if row.expect.child:
+    if birth:
         last = _last_moment(result)
         yield from (
             f"{signal_name(number)} was delivered before the child let go"
@@ -138,6 +156,8 @@ def _child(row: Row, result: Result) -> Iterator[str]:
     if child is None:
         yield "the child did not run on the parent's memory"
         return
+    if child.changed_registers:
+        yield f"registers of the child are not as promised: {', '.join(sorted(child.changed_registers))}"
     if result.steps[0][-1].after < _last_moment(result):
         yield "the parent went on before the child let it"
     if row.child is not None and not _ended_so(child.status, row.child):

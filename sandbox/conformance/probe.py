@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from sandbox.audit.records import CallRecord
+from sandbox.syscalls import table
 
 ARENA_SIZE = 64 * 1024
 STACK_TOP = 32 * 1024
@@ -22,6 +23,8 @@ STEPS = 80
 
 UNMAPPED = 0x2000_0000_0000
 KERNEL = 0xFFFF_8000_0000_0000
+
+_MAKERS = frozenset(map(table.NUMBERS.__getitem__, ("clone", "fork", "vfork", "clone3")))
 
 Kind = Literal["arena", "result", "word", "handler", "restorer"]
 Entry = Literal["syscall", "int80"]
@@ -68,6 +71,11 @@ class Step(NamedTuple):
     args: tuple[Arg, ...] = ()
     entry: Entry = "syscall"
     spin: int = 0
+
+    @property
+    def makes_task(self) -> bool:
+        """Whether it is a call that makes a task, if it is allowed."""
+        return self.entry == "syscall" and self.nr & 0xFFFF_FFFF in _MAKERS
 
 
 class Probe(NamedTuple):

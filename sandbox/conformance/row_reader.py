@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from sandbox.conformance import values
 from sandbox.conformance.calls import CALL_KEYS, CallReader
-from sandbox.conformance.probe import LEVELS, STEPS, Probe, Step
+from sandbox.conformance.probe import ARENA_SIZE, LEVELS, STEPS, Probe, Step
+from sandbox.conformance.row_checks import refuse_untestable
 from sandbox.conformance.rows import Differs, Row
 from sandbox.conformance.values import Expected
 from sandbox.conformance.wire import REGISTERS, signal_name
@@ -44,11 +45,10 @@ class RowReader:
         calls = CallReader(self.row)
         for suffix, step in calls.steps():
             name = f"{base.id}-{suffix}" if suffix else base.id
-            yield base._replace(
-                id=name,
-                family=base.id,
-                probe=base.probe._replace(nr=step.nr, args=step.args, entry=step.entry, name=name),
-            )
+            probe = base.probe._replace(nr=step.nr, args=step.args, entry=step.entry, name=name)
+            row = base._replace(id=name, family=base.id, probe=probe)
+            refuse_untestable(self.row, row)
+            yield row
 
     def _base(self) -> Row:
         row = self.row
@@ -63,7 +63,7 @@ class RowReader:
             reap=row.boolean("reap") if "reap" in row.data else True,
         )
         expect = row.convert("expect", values.EXPECTATION, values.expected)
-        writes = self._writes(expect)
+        writes = self._writes()
         if writes is not None:
             probe = probe._replace(look=(writes[0], len(writes[1])))
         record, no_record = self._record()
@@ -72,7 +72,8 @@ class RowReader:
             steps=(expected_before, *expected_children),
             registers=self._registers(),
             child=row.convert("child", '"exit N" or "SIG…"', values.ending) if "child" in row.data else None,
-            writes=writes, record=record, no_record=no_record, events=self._events(),
+            writes=writes, writes_anything=row.data.get("writes") == "anything",
+            record=record, no_record=no_record, events=self._events(),
             signals=self._signals(),
             level=row.choice("level", ("decisions", "all")) if "level" in row.data else "decisions",
             kernel=self._differs("kernel"), native=self._native(expect), because=row.text("because"),
@@ -123,11 +124,8 @@ class RowReader:
     def _memory(self) -> tuple[tuple[int, bytes], ...]:
         return tuple(_bytes_at(one) for one in self.row.tables("memory"))
 
-    def _writes(self, expect: Expected) -> tuple[int, bytes] | None:
-        """Nothing may change where the call fails, unless the row says what does."""
-        if "writes" not in self.row.data:
-            return (0, b"") if expect.is_error else None
-        if self.row.data["writes"] == "anything":
+    def _writes(self) -> tuple[int, bytes] | None:
+        if self.row.data.get("writes") == "anything":
             return None
         one = self.row.table("writes")
         return _bytes_at(one) if one is not None else None
@@ -185,7 +183,11 @@ class RowReader:
 def _bytes_at(one: Table) -> tuple[int, bytes]:
     one.only("key", ("at", "bytes"))
     one.require("at", "bytes")
-    return one.whole("at", 0, 0xFFFF), one.convert("bytes", 'pairs of digits, "00*16 b6"', _data)
+    at = one.whole("at", 0, ARENA_SIZE - 1)
+    found = one.convert("bytes", 'pairs of digits, "00*16 b6"', _data)
+    if at + len(found) > ARENA_SIZE:
+        raise one.error("bytes", f"{len(found)} bytes at {at} do not fit", f"{ARENA_SIZE} bytes in all")
+    return at, found
 
 
 def _data(value: Any) -> bytes:

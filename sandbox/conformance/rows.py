@@ -20,7 +20,8 @@ class Row(NamedTuple):
     """One promise and the probe that tests it.
 
     `steps` holds what is expected of steps of each level (None: nothing). `writes` is (offset, bytes) of the
-    only memory that changes; None where memory is the guest's own matter. `record` and `events` are fields
+    only memory that changes; None where the row does not say: nothing may change then where the call fails,
+    unless `writes_anything`. `record` and `events` are fields
     of audit records; `no_record` says that there is none. `family` is the id the table gives to all rows that
     one `[[row]]` stands for. `native` is None where the row is not run natively.
     """
@@ -35,6 +36,7 @@ class Row(NamedTuple):
     registers: frozenset[str] = frozenset()
     child: Ending | None = None
     writes: tuple[int, bytes] | None = None
+    writes_anything: bool = False
     record: dict[str, Any] | None = None
     no_record: bool = False
     events: tuple[dict[str, Any], ...] = ()

@@ -55,12 +55,15 @@ def find(target: str) -> tuple[list[str], str | None]:
 
 
 def _is_table(path: str) -> bool:
-    """Whether a file is meant as a table. One that cannot be read is left to whoever reads it."""
+    """Whether a file is meant as a table: its name or its rows say so. One that cannot be read is left to
+    whoever reads it."""
+    if path.endswith(".conform.toml"):
+        return True
     try:
         with open(path, "rb") as stream:
             return "row" in tomllib.loads(stream.read(tables.MAX_BYTES).decode())
     except (OSError, ValueError, RecursionError):
-        return path.endswith(".conform.toml")
+        return False
 
 
 def check(target: str, *, vfork: Vfork | None = None) -> list[Part]:

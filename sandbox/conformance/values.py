@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sandbox.conformance.probe import ARENA_SIZE, KERNEL, UNMAPPED, Arg, Block, Place, arena, result, stack
+from sandbox.conformance.probe import (
+    ARENA_SIZE,
+    KERNEL,
+    STEPS,
+    UNMAPPED,
+    Arg,
+    Block,
+    Place,
+    arena,
+    result,
+    stack,
+)
 from sandbox.syscalls import errnos, flags, table
 
 ARGUMENT = (
@@ -17,7 +28,7 @@ ARGUMENT = (
 )
 EXPECTATION = (
     'an errno, a number, "child", "positive", { min = N, max = N }, { killed = "SIG…" }, { exit = N }, '
-    '{ result = "STEP" }, { any = [ ] }'
+    "{ result = STEP }, { any = [ ] }"
 )
 _BASES: dict[str, Callable[[int], Arg]] = {
     "stack": stack,
@@ -69,10 +80,17 @@ def _text(value: str, arg: table.Arg | None) -> Arg:
     if found := _BASE.fullmatch(value):
         return _BASES[found[1]](_offset(found[2]))
     if found := _RESULT.fullmatch(value):
-        return result(int(found[2]), int(found[1] or 0))
+        return _result(found[2], int(found[1] or 0))
     if value.startswith("word:") and (at := number(value[5:])) is not None and 0 <= at <= ARENA_SIZE - 4:
         return Place("word", at)
     return _named(value, arg)
+
+
+def _result(digits: str, level: int) -> Place:
+    step = number(digits)
+    if step is None or step >= STEPS:
+        raise ValueError(f"there is no step {digits[:40]}: a task has at most {STEPS}")
+    return result(step, level)
 
 
 def _offset(text: str | None) -> int:
@@ -102,6 +120,8 @@ def _composed(value: dict[str, Any]) -> Arg:
         case {"bytes": str(text), **rest} if not rest:
             return data(text)
         case {"text": str(text), "times": int(times), **rest} if not rest and 0 < times <= ARENA_SIZE:
+            if len(text) * times > ARENA_SIZE:
+                raise ValueError(f"more than {ARENA_SIZE} bytes")
             return text.encode() * times + b"\0"
     raise ValueError(f"{value!r} is no argument")
 
@@ -119,6 +139,9 @@ def _word(value: Any) -> int | Place | bytes:
     word = argument(value)
     if isinstance(word, Block):
         raise ValueError("words do not hold words")
+    if isinstance(word, Place) and word.kind in ("result", "word"):
+        # The prober writes them before any step is made.
+        raise ValueError(f"words do not hold what a step comes to: {value}")
     return word
 
 
@@ -147,6 +170,23 @@ class Expected(NamedTuple):
     exit: int | None = None
     result: int | None = None
     any: tuple[Expected, ...] = ()
+
+    def each(self) -> Iterator[Expected]:
+        """All that will do: itself, or each of `any`."""
+        if not self.any:
+            yield self
+        for one in self.any:
+            yield from one.each()
+
+    @property
+    def may_be_child(self) -> bool:
+        """Whether a child will do."""
+        return any(one.child for one in self.each())
+
+    @property
+    def may_end(self) -> bool:
+        """Whether it will do that the process ends."""
+        return any(one.killed or one.exit is not None for one in self.each())
 
     @property
     def is_error(self) -> bool:
@@ -184,11 +224,11 @@ def expected(value: Any) -> Expected:
                 return Expected(value=-errnos.NUMBERS[value])
         case {"killed": str(name), **rest} if not rest and name in signal.Signals.__members__:
             return Expected(killed=name)
-        case {"exit": int(status), **rest} if not rest and 0 <= status < 256:
+        case {"exit": int(status), **rest} if not rest and type(status) is int and 0 <= status < 256:
             return Expected(exit=status)
-        case {"result": int(step), **rest} if not rest and step >= 0:
+        case {"result": int(step), **rest} if not rest and type(step) is int and step >= 0:
             return Expected(result=step)
-        case {"min": int(low), **rest} if not rest.keys() - {"max"}:
+        case {"min": int(low), **rest} if not rest.keys() - {"max"} and type(low) is int:
             high = rest.get("max", (1 << 63) - 1)
             if type(high) is int:
                 return Expected(low=low, high=high)
@@ -204,8 +244,10 @@ class Ending(NamedTuple):
     signal: str = ""
 
 
-def ending(value: str) -> Ending:
+def ending(value: Any) -> Ending:
     """`exit 3` or `SIGKILL`."""
+    if not isinstance(value, str):
+        raise ValueError("the end of a process is a text")
     word, _, status = value.partition(" ")
     if word == "exit" and (code := number(status)) is not None and 0 <= code < 256:
         return Ending(exit=code)

@@ -111,7 +111,10 @@ def test_a_row_that_the_prober_cannot_make(table: Path) -> None:
     )
     done = conform(str(table))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "sandboxctl: mine: a probe's texts do not fit the prober's memory\n"
+    assert done.stderr == (
+        f"sandboxctl: {table}:4: a probe's texts do not fit the prober's memory; "
+        "allowed here: at most 24576 bytes in all its calls\n"
+    )
 
 
 @pytest.mark.parametrize(

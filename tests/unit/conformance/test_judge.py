@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.audit.records import CallRecord
 from sandbox.conformance.judge import Mode, differences
-from sandbox.conformance.probe import Child, Probe, Result, StepResult
+from sandbox.conformance.probe import Child, Probe, Result, Step, StepResult
 from sandbox.conformance.rows import Differs, Row
 from sandbox.conformance.values import Ending, Expected
 
@@ -33,8 +33,15 @@ def came_back(rax: int, **fields: Any) -> Result:
     return Result(rax=rax, steps=steps, **fields)
 
 
+def ended(*before: StepResult, made: bool = True, **fields: Any) -> Result:
+    """An isolated process that ended, at the judged call or before it."""
+    return Result(steps=((*before, StepResult(None, made)), ()), **fields)
+
+
 CHILD = Child(frozenset(), 64, 2, 7 << 8)
 BIRTH = Expected(child=True)
+CHILD_OR_NOT = Expected(any=(BIRTH, ENOSYS))
+LOST = "the process ended, and what it did before is not known"
 RECORD = CallRecord(1, 2, 3, 3, 56, "clone", {"flags": "SIGCHLD"}, "refuse", "ENOSYS", "clone-flags", None)
 
 
@@ -47,6 +54,19 @@ HOLD: list[tuple[Row, Result]] = [
     (row(Expected(any=(ENOSYS, Expected(exit=3)))), Result(exited=3)),
     (row(Expected(result=0), probe=Probe(39, before=())), came_back(5, before=(StepResult(5, True),))),
     (row(BIRTH, child=Ending(exit=7)), came_back(70, child=CHILD)),
+    (row(CHILD_OR_NOT, child=Ending(exit=7)), came_back(70, child=CHILD)),
+    (row(CHILD_OR_NOT, child=Ending(exit=7)), came_back(-38, childless=True)),
+    (row(steps=((BIRTH,),)), came_back(-38, before=(StepResult(70, True, status=0),))),
+    (
+        row(steps=((BIRTH,),), probe=Probe(56, reap=False)),
+        came_back(-38, before=(StepResult(70, True),)),
+    ),
+    (
+        row(Expected(exit=3), probe=Probe(231, before=(Step(39),)), steps=((Expected(low=1),),)),
+        ended(StepResult(5, True), exited=3),
+    ),
+    (row(Expected(exit=3), writes=(8, b"ab")), ended(exited=3, looked=b"ab", memory_changed=(8, 10))),
+    (row(Expected(low=-4095), writes_anything=True), came_back(-38, memory_changed=(3, 4))),
     (row(BIRTH, signals=("SIGUSR1",)), came_back(70, child=CHILD, signals=((10, 5),))),
     (row(registers=frozenset({"rdi"})), came_back(-38, changed_registers=frozenset({"rdi"}))),
     (row(Expected(value=0), writes=(8, b"ab")), came_back(0, looked=b"ab", memory_changed=(8, 10))),
@@ -73,6 +93,55 @@ FAIL: list[tuple[Row, Result, str]] = [
     ),
     (row(), came_back(-38, changed_registers=frozenset({"r9"})), "registers changed: r9"),
     (row(), came_back(-38, childless=False), "there is a child"),
+    (
+        row(Expected(low=-4095), probe=Probe(56, before=(Step(39),))),
+        came_back(-38, before=(StepResult(5, True),), childless=False),
+        "there is a child",
+    ),
+    (row(), came_back(-38, memory_changed=(3, 4)), "memory from 3 to 4 has changed"),
+    (
+        row(Expected(any=(ENOSYS, BIRTH))),
+        came_back(-38, memory_changed=(1, 4)),
+        "memory from 1 to 4 has changed",
+    ),
+    (row(Expected(low=-4095)), came_back(-38, memory_changed=(2, 4)), "memory from 2 to 4 has changed"),
+    (
+        row(CHILD_OR_NOT, child=Ending(exit=9)),
+        came_back(70, child=CHILD),
+        "the child ended with exit 7, expected exit 9",
+    ),
+    (row(CHILD_OR_NOT), came_back(70), "the child did not run on the parent's memory"),
+    (
+        row(steps=((BIRTH,),)),
+        came_back(-38, before=(StepResult(70, True),)),
+        "step 0.0: there was no child to wait for",
+    ),
+    (row(Expected(exit=3)), ended(exited=3, made=False), "the judged call was not made"),
+    (
+        row(Expected(exit=3), steps=((ENOSYS,),)),
+        ended(StepResult(5, True), exited=3),
+        "step 0.0: expected ENOSYS, got 5",
+    ),
+    (
+        row(Expected(exit=3), steps=((), (Expected(value=0),))),
+        Result(exited=3, steps=((StepResult(None, True),), (StepResult(),))),
+        "step 1.0: expected 0, and it did not come back",
+    ),
+    (
+        row(Expected(exit=3), writes=(0, b"a")),
+        ended(exited=3, looked=b"b"),
+        "memory at 0 holds 62, expected 61",
+    ),
+    (
+        row(Expected(exit=3), signals=("SIGUSR1",)),
+        ended(exited=3),
+        "caught no signal, expected SIGUSR1",
+    ),
+    (row(Expected(exit=3)), ended(exited=3, signals=((10, 1),)), "caught SIGUSR1, expected none"),
+    (row(Expected(exit=3), probe=Probe(231, before=(Step(39),))), Result(exited=3), LOST),
+    (row(Expected(exit=3), signals=("SIGUSR1",)), Result(exited=3), LOST),
+    (row(Expected(exit=3), writes=(0, b"")), Result(exited=3), LOST),
+    (row(Expected(exit=3), steps=((), (ENOSYS,))), Result(exited=3), LOST),
     (row(writes=(0, b"")), came_back(-38, memory_changed=(3, 4)), "memory from 3 to 4 has changed"),
     (
         row(Expected(value=0), writes=(8, b"ab")),
@@ -153,9 +222,18 @@ def test_holds(one: Row, result: Result) -> None:
     assert differences(one, result) == []
 
 
-@pytest.mark.parametrize(("one", "result", "words"), FAIL, ids=[words for _, _, words in FAIL])
+@pytest.mark.parametrize(
+    ("one", "result", "words"), FAIL, ids=[f"{nth}-{words}" for nth, (_, _, words) in enumerate(FAIL)]
+)
 def test_fails(one: Row, result: Result, words: str) -> None:
     assert differences(one, result) == [words]
+
+
+def test_natively_too_a_step_before_counts() -> None:
+    one = row(Expected(exit=3), native=Expected(exit=3), probe=Probe(231, before=(Step(39),)))
+    assert differences(one, ended(StepResult(None, True), made=False, exited=3), "native") == [
+        "the judged call was not made"
+    ]
 
 
 @pytest.mark.parametrize(("mode", "rax"), [("emulate", -38), ("kernel", 1), ("native", 2)])

@@ -32,7 +32,7 @@ def test_a_plain_row() -> None:
     assert row.probe == Probe(56, (17, stack(-7), 0, 0, 0, 0), name="a")
     assert (row.id, row.family, row.says, row.title, row.policy) == ("a", "a", "S", "T", "ostoo")
     assert row.expect == Expected(value=-38)
-    assert row.writes == (0, b"")
+    assert (row.writes, row.writes_anything) == (None, False)
     assert (row.file, row.line) == ("t.toml", 4)
 
 
