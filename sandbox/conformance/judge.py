@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from sandbox.conformance.probe import ARENA_SIZE, Result, StepResult
+from sandbox.conformance.probe import ARENA_SIZE, Place, Result, StepResult
 from sandbox.conformance.rows import Differs, Row
 from sandbox.conformance.values import Ending, Expected
 from sandbox.conformance.wire import signal_name
@@ -35,12 +35,26 @@ def _seen(row: Row, expect: Expected, result: Result, *, as_here: bool) -> Itera
     birth = expect.may_be_child and (result.rax or 0) > 0
     if not result.steps[0][-1].begun:
         yield "the judged call was not made"
+    yield from _missing(row, result)
     if result.rax is not None:
         yield from _registers(row, result)
     if as_here:
         yield from (*_memory(row, result), *_steps(row, result), *_signals(row, result, birth=birth))
     if birth:
         yield from _child(row if as_here else row._replace(child=None), result)
+
+
+def _missing(row: Row, result: Result) -> Iterator[str]:
+    """Arguments that are the result of a step which had not come back by then: they were 0 instead."""
+    for level, steps in enumerate(row.probe.levels):
+        for nth, step in enumerate(steps):
+            user = result.steps[level][nth]
+            for arg in step.args:
+                if not (user.begun and isinstance(arg, Place) and arg.kind == "result"):
+                    continue
+                used = result.steps[arg.number >> 8][arg.number & 0xFF]
+                if used.rax is None or used.after > user.before:
+                    yield f"step {level}.{nth}: there was no result:{arg.number >> 8}.{arg.number & 0xFF} yet"
 
 
 def _lost(row: Row) -> Iterator[str]:

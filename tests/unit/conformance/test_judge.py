@@ -9,6 +9,7 @@ import pytest
 from sandbox.audit.records import CallRecord
 from sandbox.conformance.judge import Mode, differences
 from sandbox.conformance.probe import Child, Probe, Result, Step, StepResult
+from sandbox.conformance.probe import result as result_of
 from sandbox.conformance.rows import Differs, Row
 from sandbox.conformance.values import Ending, Expected
 
@@ -23,13 +24,13 @@ def came_back(rax: int, **fields: Any) -> Result:
     judged = StepResult(
         rax,
         True,
-        1,
+        fields.pop("begun_at", 1),
         fields.pop("after", 9),
         childless=fields.pop("childless", None),
         status=fields.get("status"),
     )
     fields.pop("status", None)
-    steps = ((*fields.pop("before", ()), judged), *fields.pop("children", ((),)))
+    steps = ((*fields.pop("before", ()), judged), *fields.pop("children", ((StepResult(),),)))
     return Result(rax=rax, steps=steps, **fields)
 
 
@@ -41,6 +42,9 @@ def ended(*before: StepResult, made: bool = True, **fields: Any) -> Result:
 CHILD = Child(frozenset(), 64, 2, 7 << 8)
 BIRTH = Expected(child=True)
 CHILD_OR_NOT = Expected(any=(BIRTH, ENOSYS))
+USES_CHILD = row(
+    probe=Probe(62, (result_of(0, 1),), before=(Step(56),), children=((Step(39),),)),
+)
 LOST = "the process ended, and what it did before is not known"
 RECORD = CallRecord(1, 2, 3, 3, 56, "clone", {"flags": "SIGCHLD"}, "refuse", "ENOSYS", "clone-flags", None)
 
@@ -64,6 +68,12 @@ HOLD: list[tuple[Row, Result]] = [
     (
         row(Expected(exit=3), probe=Probe(231, before=(Step(39),)), steps=((Expected(low=1),),)),
         ended(StepResult(5, True), exited=3),
+    ),
+    (
+        USES_CHILD,
+        came_back(
+            -38, before=(StepResult(7, True, 1, 4),), children=((StepResult(5, True, 2, 3),),), begun_at=5
+        ),
     ),
     (row(Expected(exit=3), writes=(8, b"ab")), ended(exited=3, looked=b"ab", memory_changed=(8, 10))),
     (row(Expected(low=-4095), writes_anything=True), came_back(-38, memory_changed=(3, 4))),
@@ -117,6 +127,18 @@ FAIL: list[tuple[Row, Result, str]] = [
         "step 0.0: there was no child to wait for",
     ),
     (row(Expected(exit=3)), ended(exited=3, made=False), "the judged call was not made"),
+    (
+        USES_CHILD,
+        came_back(-38, before=(StepResult(7, True, 1, 4),)),
+        "step 0.1: there was no result:1.0 yet",
+    ),
+    (
+        USES_CHILD,
+        came_back(
+            -38, before=(StepResult(7, True, 1, 4),), children=((StepResult(5, True, 2, 6),),), begun_at=5
+        ),
+        "step 0.1: there was no result:1.0 yet",
+    ),
     (
         row(Expected(exit=3), steps=((ENOSYS,),)),
         ended(StepResult(5, True), exited=3),
