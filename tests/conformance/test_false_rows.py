@@ -52,6 +52,35 @@ def test_reported(name: str) -> None:
     assert any(words.startswith(REPORTED[name][0]) for words in row.differences), row.differences
 
 
+POLICY = """schema = 1
+name = "mine"
+unlisted = "EPERM"
+[calls]
+allow = ["read", "write", "exit_group", "getpid"]
+"""
+ENDS = """id = "ends"
+before = [{ call = "getpid" }]
+call = "exit_group"
+args = [3]
+isolate = true
+expect = { exit = 3 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("row", "differences"),
+    [
+        (ENDS, ("the process ended, and what it did before is not known",)),
+        (ENDS.replace('before = [{ call = "getpid" }]\n', ""), ()),
+    ],
+)
+def test_where_no_process_can_be_isolated(row: str, differences: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(POLICY)
+    text = HEAD.replace("ostoo", "mine.toml") + f"[[row]]\n{row}"
+    [part] = suite.check_tables([tables.parse(text, str(tmp_path / "mine.conform.toml"))])
+    assert part.rows[0].differences == differences
+
+
 def test_every_row_is_taken() -> None:
     assert len(REFUSED) == (PLACE / "refused.toml").read_text().count("\n[[row]]") > 0
     assert REPORTED.keys() == checked().keys()
