@@ -18,7 +18,8 @@ Every line is one or more rows of a table that runs on the real kernel: `sandbox
 {count}. This page is made from the tables (`sandboxctl conform --format markdown {policy}`).
 
 An id that ends in `-…` stands for as many rows, one for each value tried. Where the call comes back, every
-row also checks that the general registers, the flags and xmm0 to xmm15 are kept, but for rax, rcx, r11 and
+row also checks that the general registers, fs_base and gs_base (where the processor lets programs read them),
+the flags and xmm0 to xmm15 are kept, but for rax, rcx, r11 and
 those that the row names; where it comes back with an errno, also that the 64 KiB of memory that rows point
 into are unchanged, unless the row says what changes.
 """
