@@ -1,7 +1,12 @@
 """Try every promise of a policy on this kernel, and print what differs.
 
 A shipped policy with tables of promises is tried by them and by probes derived from its rules; any other
-policy by those; a table (a file with [[row]]s) by its rows. Exit status 0 means that all hold.
+policy by those; a table (a file with [[row]]s) by its rows. Probes are derived from verdicts on calls alone:
+what [files], [network] ports, [limits] and [environment] say is not tried, but by rows that do so. The
+policy's limits on time, memory, output and the log are loosened where the prober itself needs more.
+
+Exit status 0 means that all hold, 1 that something does not, 2 that it cannot be tried, 128 + N that
+signal N ended it (130: Ctrl-C), and with it all that it had started.
 
 Example:
   sandboxctl conform ostoo ./my-policy.toml
@@ -10,8 +15,9 @@ Example:
 from __future__ import annotations
 
 import argparse
+import contextlib
 
-from sandbox.conformance import document, report, suite, tables
+from sandbox.conformance import document, execute, report, suite, tables
 from sandbox.errors import UsageError
 
 FORMATS = ("text", "json", "junit", "markdown")
@@ -31,18 +37,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 where all hold, 1 where one does not. Raises SandboxError for what cannot be run."""
+    """0 where all hold, 1 where one does not, 128 + N where signal N ends it. Raises SandboxError for what
+    cannot be run."""
+    try:
+        with execute.interruptible():
+            return _run(options)
+    except execute.InterruptedRunError as interrupted:
+        return 128 + interrupted.signo
+
+
+def _run(options: argparse.Namespace) -> int:
     if options.format == "markdown":
-        print("\n".join(_document(target) for target in options.targets), end="")
+        _print("\n".join(_document(target) for target in options.targets), end="")
         return 0
     parts = [part for target in options.targets for part in suite.check(target, vfork=options.vfork)]
     if options.format == "json":
-        print(report.as_json(parts, options.vfork))
+        _print(report.as_json(parts, options.vfork))
     elif options.format == "junit":
-        print(report.junit(parts))
+        _print(report.junit(parts))
     else:
-        print(report.text(parts, options.vfork))
+        _print(report.text(parts, options.vfork))
     return 0 if report.holds(parts) else 1
+
+
+def _print(text: str, end: str = "\n") -> None:
+    # A reader that goes away early, as `head` does, must not make a failure look like success.
+    with contextlib.suppress(BrokenPipeError):
+        print(text, end=end, flush=True)
 
 
 def _document(target: str) -> str:

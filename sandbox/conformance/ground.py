@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from types import TracebackType
 
+from sandbox.conformance import execute
 from sandbox.errors import SetupError, UsageError
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -49,12 +51,14 @@ class Ground:
     def __enter__(self) -> Ground:
         source = find_prober()
         try:
-            self._directory = tempfile.mkdtemp(prefix="conform-")
-            os.chmod(self._directory, 0o755)
+            self._make()
             self._fill(source)
         except OSError as error:
             self.__exit__(None, None, None)
             raise SetupError(f"cannot prepare the prober's directory: {error}") from error
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(
@@ -62,6 +66,15 @@ class Ground:
     ) -> None:
         if self._directory:
             shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _make(self) -> None:
+        # A signal in between would leave a directory that nobody knows.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, execute.CONTROLS)
+        try:
+            self._directory = tempfile.mkdtemp(prefix="conform-")
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        os.chmod(self._directory, 0o755)
 
     def _fill(self, source: str) -> None:
         for directory in (self.work, os.path.join(self.work, "directory")):

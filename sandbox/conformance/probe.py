@@ -136,7 +136,7 @@ class Child(NamedTuple):
 class Result(NamedTuple):
     """What came of a probe. Exactly one holds: `rax` is not None (the judged call came back, a signed
     number), `died` names the signal that ended its process, `exited` is the status its process or the program
-    it became ended with, or `hung`.
+    it became ended with, `hung`, or `lost` says why nobody knows.
 
     `memory_changed` is the arena's part (first, end) that differs after the judged call. `steps` holds every
     step of every level. `record` is the judged call's audit record, where there is one; `records` are all
@@ -147,6 +147,7 @@ class Result(NamedTuple):
     died: str | None = None
     exited: int | None = None
     hung: bool = False
+    lost: str = ""
     changed_registers: frozenset[str] = frozenset()
     memory_changed: tuple[int, int] | None = None
     looked: bytes = b""

@@ -8,46 +8,51 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from sandbox.audit import reader
 from sandbox.audit.records import CallRecord, typed
-from sandbox.conformance import wire
+from sandbox.conformance import execute, marker, wire
 from sandbox.conformance.ground import Ground
+from sandbox.conformance.marker import Level
 from sandbox.conformance.probe import Probe, Result
 from sandbox.conformance.wire import Marker
 from sandbox.errors import SetupError, UsageError
-from sandbox.outcome import Allow, Refuse
+from sandbox.outcome import Allow
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
 from sandbox.policy.reading import from_anywhere
-from sandbox.syscalls import table
 from sandbox.syscalls.call import MASK64, Call
 
 Vfork = Literal["emulate", "kernel"]
-Level = Literal["decisions", "all"]
 
 WALL = 10.0
-"""Seconds one process of probes may take; a policy's own limit may be tighter."""
+"""Seconds one process of probes may take, whatever the policy's own limit."""
+LOST = "its report is lost: what it does to descriptor 1 keeps the prober from telling what came of it"
 _PATIENCE = 60.0  # seconds on top of it until the supervisor itself is taken to hang
 _BATCH = 500
-_COMMAND = "import sys; sys.path[:0] = [{root!r}]; from sandbox.cli.run import main; sys.exit(main())"
-_MARK_AT = 0x5000_0000_0000
-_WRITE, _CLONE, _WAIT4, _NOBODYS = 1, 56, 61, 499
+_CLONE, _WAIT4, _EXIT_GROUP = 56, 61, 231
 _CLONE_FLAGS = 0x4111
+_STATUSES = (113, 114)
+_FAILED = 1  # guests/lib/expect.h: the prober's own status after FAIL
+_ROOM: dict[str, int] = {"cpu": 60, "memory": 1 << 28, "output": 1 << 28, "audit-size": 1 << 29}
 _WNOHANG_WALL = 0x4000_0001
 
 
 class _Ended(NamedTuple):
     """How a process of probes ended: its reports, and what its end says of the probe it was at, if any."""
 
-    reports: dict[int, Result]
+    reports: list[tuple[int, Result]]
     end: Result
     records: list[dict[str, Any]]
+
+
+class _Told(NamedTuple):
+    """Results by index, and that of the probe at which the process ended, if it did; with records."""
+
+    results: dict[int, Result]
+    end: Result
 
 
 def run_probes(
@@ -68,13 +73,12 @@ def run_probes(
     (the sandbox could not run, or failed).
     """
     loaded = load(policy)
-    marker = _marker(loaded, level)
-    wall = min(wall, loaded.limits.wall or wall)
-    words = ["-q", "-p", from_anywhere(policy), "--audit-level", level, "--timeout", f"{wall:g}", *options]
+    words = ["-q", "-p", from_anywhere(policy), "--audit-level", level, *_loosened(loaded, wall), *options]
     if vfork is not None:
         words += ["--vfork", vfork]
+    chosen = marker.choose(loaded, level, len(probes) + 1)
     with Ground() as ground:
-        supervised = _Supervised(ground, words, marker, wall)
+        supervised = _Supervised(ground, words, chosen, wall, _statuses(loaded))
         results = _run_all(supervised, probes, can_isolate=_can_isolate(loaded))
         return results if _asks_for_children(loaded) else [_without_children(one) for one in results]
 
@@ -121,54 +125,87 @@ def _run_batch(
 ) -> None:
     left = list(batch)
     while left:
-        ended = place.run(b"".join(encoded[index] for index in left))
-        told = _with_records(ended, place.marker)
-        done = [index for index in left if index in told]
-        results.update((index, told[index]) for index in done)
-        left = left[len(done) :]
+        ended = _run_some(place, left, encoded, place.statuses[0])
+        told = len(ended.results)
+        results |= ended.results
+        left = left[told:]
         # A process that only ran out of time on the way to this probe gets another try, from here.
-        if left and not (ended.end.hung and done):
-            records = _intervals(ended.records, place.marker).get(left[0], ())
-            results[left[0]] = ended.end._replace(records=tuple(records))
+        if left and not (ended.end.hung and told):
+            doubtful = ended.end.lost or ended.end.exited == place.statuses[0]
+            results[left[0]] = _alone(place, left[0], encoded) if doubtful else ended.end
             left = left[1:]
 
 
-class _Supervised:
-    """The prober in the sandbox."""
+def _run_some(
+    place: _Supervised | _Native, some: Sequence[int], encoded: Sequence[bytes], status: int
+) -> _Told:
+    """One process. Its last probe makes it exit with `status`, by which one is known that came to its end."""
+    last = wire.encode(len(encoded), Probe(_EXIT_GROUP, (status,)), isolate=False)
+    ended = place.run(b"".join(encoded[index] for index in some) + last)
+    found = marker.intervals(ended.records, place.marker, len(encoded) + 1)
+    told = _in_order(some, ended.reports)
+    at = some[len(told)] if len(told) < len(some) else -1
+    return _Told(
+        {index: one._replace(records=tuple(found.get(index, ()))) for index, one in told.items()},
+        ended.end._replace(records=tuple(found.get(at, ()))),
+    )
 
-    def __init__(self, ground: Ground, words: list[str], marker: Marker, wall: float) -> None:
+
+def _in_order(some: Sequence[int], reports: Sequence[tuple[int, Result]]) -> dict[int, Result]:
+    """The reports up to where they are no longer those of the probes: there, a probe wrote one itself."""
+    wrong = next((at for at, (index, _) in enumerate(reports) if some[at : at + 1] != [index]), None)
+    return dict(reports if wrong is None else reports[: max(0, wrong - 1)])
+
+
+def _alone(place: _Supervised | _Native, index: int, encoded: Sequence[bytes]) -> Result:
+    """What came of a probe after which the prober may have gone on: is the end its own, also alone?"""
+    ended = _run_some(place, [index], encoded, place.statuses[1])
+    if index in ended.results:
+        return ended.results[index]
+    return Result(lost=LOST) if ended.end.exited == place.statuses[1] else ended.end
+
+
+class _Supervised:
+    """The prober in the sandbox. `statuses`: two with which it may exit, other than most probes do."""
+
+    def __init__(
+        self, ground: Ground, words: list[str], marker: Marker, wall: float, statuses: tuple[int, int]
+    ) -> None:
         self.ground, self.words, self.marker, self.wall = ground, words, marker, wall
+        self.statuses = statuses
 
     def run(self, probes: bytes) -> _Ended:
         """One process. Raises SetupError where the sandbox failed."""
         ground = self.ground
         _remove(ground.log, ground.outcome)
-        command = [
-            *_command(), *self.words, "--cwd", ground.work,
+        words = [
+            *self.words, "--cwd", ground.work,
             "--outcome", ground.outcome, "--audit", ground.log, "--", ground.prober,
         ]  # fmt: skip
-        _, out, err = _output(command, wire.header(self.marker) + probes, self.wall + _PATIENCE, ground.work)
+        data = wire.header(self.marker) + probes
+        ended = execute.supervised(words, data, self.wall + _PATIENCE, ground.work)
         outcome = _outcome(ground.outcome)
         if outcome.get("status") in (None, "setup-error", "internal-error"):
-            reason = outcome.get("reason") or err.decode(errors="backslashreplace").strip()
-            raise SetupError(f"the prober cannot be run: {reason or 'the sandbox ended without an outcome'}")
+            reason = outcome.get("reason") or ended.err.decode(errors="backslashreplace")
+            lines = "; ".join(line.strip() for line in reason.splitlines() if line.strip())
+            raise SetupError(f"the prober cannot be run: {lines or 'the sandbox ended without an outcome'}")
         records = _records(ground.log)
-        return _Ended(_reports(out), _end({**outcome, **_own_exit(records)}, err), records)
+        return _Ended(_reports(ended.out), _end({**outcome, **_own_exit(records)}, ended.err), records)
 
 
 class _Native:
     """The prober without a sandbox."""
 
     marker = Marker()
+    statuses = _STATUSES
 
     def __init__(self, ground: Ground, wall: float) -> None:
         self.ground, self.wall = ground, wall
 
     def run(self, probes: bytes) -> _Ended:
-        """One process. Raises SetupError where the prober finds its input wrong."""
-        status, out, err = _output(
-            [self.ground.prober], wire.header(self.marker) + probes, self.wall, self.ground.work
-        )
+        """One process. Raises SetupError where there can be none."""
+        data = wire.header(self.marker) + probes
+        status, out, err = execute.natively([self.ground.prober], data, self.wall, self.ground.work)
         if status is None:
             return _Ended(_reports(out), Result(hung=True), [])
         died = wire.signal_name(-status) if status < 0 else None
@@ -177,14 +214,15 @@ class _Native:
 
 
 def _end(outcome: Mapping[str, Any], err: bytes) -> Result:
-    """What the end of its process says of the probe it was at. Raises SetupError if the prober says why."""
-    if b"FAIL: " in err:
-        raise SetupError(f"the prober: {err.decode(errors='backslashreplace').strip()}")
+    """What the end of its process says of the probe it was at."""
     if outcome.get("status") == "limit":
-        return Result(hung=True)
+        wall = outcome["rule"] == "limits.wall"
+        return Result(hung=True) if wall else Result(lost=f"it ended the run: {outcome['reason']}")
     if outcome["signal"] is not None:
         return Result(died=outcome["signal"])
-    # 0 is also how it ends when every probe is made: whoever has probes left decides.
+    last = err.rstrip(b"\n").rpartition(b"\n")[2]
+    if outcome["exit_code"] == _FAILED and last.startswith(b"FAIL: "):
+        return Result(lost=f"the prober cannot go on: {last[6:].decode(errors='backslashreplace')}")
     return Result(exited=outcome["exit_code"])
 
 
@@ -197,35 +235,14 @@ def _own_exit(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {}
 
 
-def _reports(out: bytes) -> dict[int, Result]:
+def _reports(out: bytes) -> list[tuple[int, Result]]:
+    """All up to one that is damaged, which is what a probe makes of it that writes to descriptor 1."""
+    reports: list[tuple[int, Result]] = []
     try:
-        return dict(wire.decode(out))
-    except ValueError as error:
-        raise SetupError(str(error)) from None
-
-
-def _command() -> list[str]:
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return [sys.executable, "-I", "-c", _COMMAND.format(root=root)]
-
-
-def _output(words: list[str], data: bytes, seconds: float, cwd: str) -> tuple[int | None, bytes, bytes]:
-    """Exit status (None where it had to be killed), standard output and error. Raises SetupError."""
-    try:
-        process = subprocess.Popen(
-            words, cwd=cwd, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-    except OSError as error:
-        raise SetupError(f"cannot run the prober: {error}") from error
-    with process:
-        try:
-            out, err = process.communicate(data, seconds)
-            return process.returncode, out, err
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            out, err = process.communicate()
-            return None, out, err
+        reports.extend(wire.decode(out))
+    except ValueError:
+        pass
+    return reports
 
 
 def _outcome(path: str) -> dict[str, Any]:
@@ -267,61 +284,25 @@ def _without_children(result: Result) -> Result:
     return result._replace(steps=steps)
 
 
-def _marker(policy: Policy, level: Level) -> Marker:
-    """A call without effect that leaves a record under this policy; none where there is no such call."""
-    writing = policy.decide(Call(_WRITE))
-    if level == "all" or (isinstance(writing, Allow) and writing.watch):
-        return Marker(_WRITE, (1, _MARK_AT, 0, 0, 0, 0), 1)
-    for nr in (_NOBODYS, *sorted(table.NUMBERS.values())):
-        decision = policy.decide(Call(nr))
-        if isinstance(decision, Refuse) and decision.recorded and _is_constant(policy, nr):
-            return Marker(nr, (_MARK_AT, 0, 0, 0, 0, 0), 0)
-    return Marker()
+def _statuses(policy: Policy) -> tuple[int, int]:
+    """Two statuses with which the policy lets exit_group end a process; the same one where there are not."""
+    let = [
+        status
+        for status in (*_STATUSES, *range(256))
+        if isinstance(policy.decide(Call(_EXIT_GROUP, (status, 0, 0, 0, 0, 0))), Allow)
+    ]
+    return (let[0], let[1]) if len(let) > 1 else (0, 0)
 
 
-def _is_constant(policy: Policy, nr: int) -> bool:
-    """Whether the decision does not depend on arguments."""
-    rules = policy.rules.get(nr, ())
-    return not rules or not (rules[0].when or rules[0].unless)
-
-
-def _marked(record: Mapping[str, Any], marker: Marker) -> int | None:
-    """The index of the probe that this record of the marker announces."""
-    if record["event"] != "call" or record["nr"] != marker.nr:
-        return None
-    values = list(record["args"].values())
-    shown = values[marker.slot] if len(values) > marker.slot else ""
-    number = _number(shown)
-    return None if number is None or number < _MARK_AT else number - _MARK_AT
-
-
-def _number(shown: object) -> int | None:
-    if isinstance(shown, int):
-        return shown
-    try:
-        return int(str(shown), 0)
-    except ValueError:
-        return None
-
-
-def _intervals(records: Sequence[dict[str, Any]], marker: Marker) -> dict[int, list[dict[str, Any]]]:
-    """The records since each probe's marker, the marker's first."""
-    intervals: dict[int, list[dict[str, Any]]] = {}
-    current: list[dict[str, Any]] = []
-    for record in records:
-        index = _marked(record, marker)
-        if index is not None:
-            current = intervals.setdefault(index, [])
-        current.append(record)
-    return intervals
-
-
-def _with_records(ended: _Ended, marker: Marker) -> dict[int, Result]:
-    intervals = _intervals(ended.records, marker)
-    return {
-        index: result._replace(records=tuple(intervals.get(index, ())))
-        for index, result in ended.reports.items()
-    }
+def _loosened(policy: Policy, wall: float) -> list[str]:
+    """Options under which the prober's own needs do not pass the policy's limits."""
+    words = ["--timeout", f"{wall:g}"]
+    for name, value in {"wall": wall, **_ROOM}.items():
+        own = getattr(policy.limits, name.replace("-", "_"))
+        if own is not None and own < value:
+            words += ["--waive", f"{name}=the prober needs more"]
+            words += [] if name == "wall" else [f"--{name}", f"{value:g}" if name == "cpu" else str(value)]
+    return words
 
 
 def _recorded(result: Result, nr: int) -> Result:
