@@ -243,16 +243,9 @@ class ConformanceTable(pytest.File):
         return [item.row for item in items if item.parent is self]
 
     def _run(self, rows: list[Row]) -> None:
-        from sandbox.conformance.generated import check_probeable
-        from sandbox.conformance.run import run_probes
-        from sandbox.policy.load import load
+        from sandbox.conformance.suite import run_rows
 
-        policy, level = _kind(rows[0])
-        check_probeable(load(policy))
-        results = run_probes(
-            policy, [row.probe for row in rows], level="all" if level == "all" else "decisions"
-        )
-        self._results |= {row.id: result for row, result in zip(rows, results, strict=True)}
+        self._results |= {row.id: result for row, result in zip(rows, run_rows(rows), strict=True)}
 
 
 def _kind(row: Row) -> tuple[str, str]:
@@ -274,7 +267,7 @@ class ConformanceRow(pytest.Item):
 
     def runtest(self) -> None:
         """Compare what came of the row with what it says. Raises BrokenPromiseError."""
-        from sandbox.conformance.judge import differences
+        from sandbox.conformance.suite import differences
 
         if found := differences(self.row, self.parent.result(self.row)):
             raise BrokenPromiseError(*found)

@@ -133,7 +133,15 @@ def _numbers(policy: Policy, notes: list[str]) -> list[int]:
 
 def _derived(policy: Policy, call: Call) -> Derived:
     verdict = expected(policy, call)
-    return Derived(name(call), call, verdict, _why_not(verdict, call))
+    return Derived(name(call), call, verdict, _why_not(verdict, call) or _endless(policy, verdict, call))
+
+
+def _endless(policy: Policy, verdict: Verdict, call: Call) -> str:
+    """Why a probe that makes a task is skipped: the task could not end."""
+    if table.name(call.nr) not in ("clone", "fork", "vfork", "clone3") or not isinstance(verdict, Allow):
+        return ""
+    end = policy.decide(Call(table.NUMBERS["exit"]))
+    return "" if isinstance(end, Allow | Kill) else f"its child could not exit, for rule {end.rule}"
 
 
 def _why_not(verdict: Verdict, call: Call) -> str:

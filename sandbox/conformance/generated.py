@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sandbox.conformance import compare
+from sandbox.conformance import compare, harmless
 from sandbox.conformance.derive import Derived, derive
 from sandbox.conformance.probe import Result
 from sandbox.conformance.run import Vfork, run_probes
@@ -15,15 +15,16 @@ from sandbox.outcome import Allow, Kill
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
 from sandbox.syscalls import table
-from sandbox.syscalls.call import Call
+from sandbox.syscalls.call import MASK64, Call
 
 _BUFFER = 0x40_0000
-_NEEDED = (
-    ("read", (0, _BUFFER, 4 << 20)),
-    ("write", (1, _BUFFER, 100)),
-    ("exit_group", (0, 0, 0)),
-)
-"""What the prober cannot do without: to be told, to tell, and to end."""
+_INPUT, _REPORTS = (1 << 20, 4 << 20), (100, 1 << 15)
+"""Bytes the prober reads, and writes, at a time: between these."""
+_WAITED = ((1000, 0, 0, 0, 0, 0), (MASK64, 0, 0x4000_0001, 0, 0, 0))
+"""How it waits for its child, and asks for any."""
+
+
+UNMARKED = "which calls leave a record at --audit-level decisions is not tried: none can mark them in the log"
 
 
 class Checked(NamedTuple):
@@ -66,20 +67,48 @@ def conform(policy: str, *, vfork: Vfork | None = None) -> Conformance:
     # Without a call that marks the probes in the log, an ordinary run's records belong to none.
     marked = any(result.records for result in usual)
     checked = tuple(
-        Checked(one, seen, compare.problem(one, seen, recorded.get(one), marked=marked))
+        Checked(one, seen, _problem(one, seen, recorded.get(one), marked=marked))
         for one, seen in zip(tried, usual, strict=True)
     )
     skipped = tuple(one for one in derivation.probes if one.skip)
-    return Conformance(loaded.name, checked, skipped, derivation.notes)
+    unmarked = () if marked else (UNMARKED,)
+    return Conformance(loaded.name, checked, skipped, (*derivation.notes, *unmarked))
+
+
+def _problem(derived: Derived, usual: Result, recorded: Result | None, *, marked: bool) -> str:
+    lost = usual.lost or (recorded.lost if recorded else "")
+    return lost or compare.problem(derived, usual, recorded, marked=marked)
 
 
 def check_probeable(policy: Policy) -> None:
     """Raises UsageError where the policy does not let run what the prober cannot do without."""
-    for name, (first, second, third) in _NEEDED:
-        decision = policy.decide(Call(table.NUMBERS[name], (first, second, third, 0, 0, 0)))
-        if not isinstance(decision, Allow):
-            why = f"the prober needs {name}, and rule {decision.rule} does not let it run"
-            raise UsageError(f"cannot probe {policy.name}: {why}")
+    for name, sized in (("read", _INPUT), ("write", _REPORTS)):
+        for size in _sizes(policy, name, sized):
+            _need(policy, name, (int(name == "write"), _BUFFER, size, 0, 0, 0), f" of {size} bytes")
+    _need(policy, "exit_group", (0, 0, 0, 0, 0, 0))
+    for args in _WAITED:
+        decision = policy.decide(Call(table.NUMBERS["wait4"], args))
+        if isinstance(decision, Kill):
+            raise UsageError(_cannot(policy, "wait4", decision.rule, "kills it for it"))
+
+
+def _need(policy: Policy, name: str, args: harmless.Args, what: str = "") -> None:
+    decision = policy.decide(Call(table.NUMBERS[name], args))
+    if not isinstance(decision, Allow):
+        raise UsageError(_cannot(policy, name + what, decision.rule, "does not let it run"))
+
+
+def _cannot(policy: Policy, name: str, rule: str, does: str) -> str:
+    return f"cannot probe {policy.name}: the prober needs {name}, and rule {rule} {does}"
+
+
+def _sizes(policy: Policy, name: str, sized: tuple[int, int]) -> list[int]:
+    """The sizes at which a rule on the third argument may begin to decide otherwise."""
+    first, last = sized
+    rules = policy.rules.get(table.NUMBERS[name], ())
+    tests = [test for rule in rules for test in (*rule.when, *rule.unless) if test.index == 2]
+    edges = {value + step for test in tests for value in test.values for step in (-1, 0, 1)}
+    return [first, *sorted(edge for edge in edges if first < edge < last), last]
 
 
 def reasons(skipped: Sequence[Derived]) -> list[tuple[str, list[str], int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape as xml_text
 from xml.sax.saxutils import quoteattr
@@ -25,7 +26,7 @@ def text(parts: Sequence[Part], vfork: str | None) -> str:
         lines.append("")
     for part in parts:
         lines += [line for row in part.rows if not row.holds for line in _failed(row)]
-        lines += [f"note: {_printable(note)}"[:_WIDEST] for note in part.notes]
+        lines += [line for note in part.notes for line in _wrapped(f"note: {_printable(note)}")]
     return "\n".join([*lines, summary(parts)])
 
 
@@ -35,9 +36,14 @@ def _line(part: Part, width: int) -> str:
     return f"  {_printable(part.title):{width}}  {len(part.rows):5} rows  {state}"
 
 
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, _WIDEST, subsequent_indent="  ")
+
+
 def _failed(row: Checked) -> Iterator[str]:
     yield f"{_printable(row.id)} ({_printable(row.where)})" if row.where else _printable(row.id)
-    yield f"    promised: {_printable(row.says)}"
+    if row.says:
+        yield f"    promised: {_printable(row.says)}"
     for difference in row.differences:
         yield f"    {_printable(difference)}"
 

@@ -7,12 +7,14 @@ import tomllib
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from sandbox.conformance import compare, generated, judge, tables
+from sandbox.conformance import compare, generated, judge, marker, tables
 from sandbox.conformance.judge import Mode
 from sandbox.conformance.probe import Result
 from sandbox.conformance.rows import Promise, Row
 from sandbox.conformance.run import Vfork, run_native, run_probes
+from sandbox.errors import UsageError
 from sandbox.policy.load import load
+from sandbox.policy.model import Policy
 from sandbox.syscalls import table
 
 DERIVED = "what its own rules say"
@@ -82,8 +84,7 @@ def check_tables(promises: Sequence[Promise], *, vfork: Vfork | None = None) -> 
     results: dict[str, Result] = {}
     for policy, level in dict.fromkeys((row.policy, row.level) for row in rows):
         some = [row for row in rows if (row.policy, row.level) == (policy, level)]
-        found = run_probes(policy, [row.probe for row in some], vfork=vfork, level=_level(level))
-        results.update(zip([row.id for row in some], found, strict=True))
+        results.update(zip([row.id for row in some], run_rows(some, vfork=vfork), strict=True))
     return [
         Part(
             promise.rows[0].policy,
@@ -92,6 +93,28 @@ def check_tables(promises: Sequence[Promise], *, vfork: Vfork | None = None) -> 
         )
         for promise in promises
     ]
+
+
+def run_rows(rows: Sequence[Row], *, vfork: Vfork | None = None) -> list[Result]:
+    """What comes of rows of one policy and one audit level.
+
+    Raises PolicyError, SetupError, and UsageError where the policy keeps the prober from trying them.
+    """
+    policy, level = rows[0].policy, _level(rows[0].level)
+    loaded = load(policy)
+    generated.check_probeable(loaded)
+    logged = next((row for row in rows if row.no_record or row.record is not None or row.events), None)
+    if logged and marker.choose(loaded, level, len(rows) + 1).nr is None:
+        raise UsageError(
+            f"{logged.file}:{logged.line}: row {logged.id} wants records, which cannot be told apart under "
+            f'{loaded.name}: it has no call that could mark them in the log (level = "all" may have)'
+        )
+    return run_probes(policy, [row.probe for row in rows], vfork=vfork, level=level)
+
+
+def differences(row: Row, result: Result, mode: Mode = "emulate") -> list[str]:
+    """What is not as the row says, also where the prober could not tell."""
+    return [result.lost] if result.lost else judge.differences(row, result, mode)
 
 
 def check_native(promises: Sequence[Promise]) -> list[Part]:
@@ -110,8 +133,9 @@ def _level(level: str) -> Literal["decisions", "all"]:
 
 
 def _checked(row: Row, result: Result, mode: Mode) -> Checked:
-    found = tuple(judge.differences(row, result, mode))
-    return Checked(row.id, row.says, row.call, judge.shown(result), found, f"{row.file}:{row.line}")
+    found = tuple(differences(row, result, mode))
+    got = "nobody knows" if result.lost else judge.shown(result)
+    return Checked(row.id, row.says, row.call, got, found, f"{row.file}:{row.line}")
 
 
 def derived(policy: str, *, vfork: Vfork | None = None) -> Part:
@@ -125,7 +149,21 @@ def derived(policy: str, *, vfork: Vfork | None = None) -> Part:
         for one in conformance.checked
     )  # fmt: skip
     skipped = tuple(
-        f"{count} probes of {', '.join(calls)} are not made: {reason}"
+        f"{count} probe{' of' if count == 1 else 's of'} {', '.join(calls)} not made: {reason}"
         for reason, calls, count in generated.reasons(conformance.skipped)
     )
-    return Part(policy, DERIVED, rows, (*conformance.notes, *skipped))
+    return Part(policy, DERIVED, rows, (*conformance.notes, *skipped, *_untried(load(policy))))
+
+
+def _untried(policy: Policy) -> list[str]:
+    """What a policy promises beside verdicts on calls; probes are derived from these alone."""
+    parts = {
+        "[files]": policy.files is not None,
+        "the ports of [network]": policy.network is not None
+        and (policy.network.connect or policy.network.bind),
+        "[limits]": any(one is not None for one in policy.limits),
+        "max of [process]": policy.process.max is not None,
+        "[environment]": policy.environment.keep or policy.environment.set,
+    }
+    named = ", ".join(part for part, is_there in parts.items() if is_there)
+    return [f"no probes are derived from {named}: only rows of a table try these"] if named else []
