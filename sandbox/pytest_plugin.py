@@ -274,12 +274,14 @@ class ConformanceRow(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """The differences, or why the row cannot be run, in a few lines instead of a traceback."""
+        from sandbox.audit.text import escape
         from sandbox.errors import SandboxError
 
         match excinfo.value:
             case BrokenPromiseError(args=found):
                 says = [self.row.says] if self.row.says else []
-                return "\n".join([f"{self.path.name}:{self.row.line}: row {self.row.id}", *says, *found])
+                where = f"{self.path.name}:{self.row.line}: row {self.row.id}"
+                return "\n".join(one if one.isprintable() else escape(one) for one in (where, *says, *found))
             case SandboxError() as error:
                 return f"{self.path.name}:{self.row.line}: row {self.row.id} cannot be run: {error}"
             case _:
