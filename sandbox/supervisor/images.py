@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sandbox._kernel.calls import PATH_MAX
-from sandbox.errors import SandboxError
+from sandbox.errors import InternalError, SandboxError
 from sandbox.rules.execve import is_x86_64_elf
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import decode, table
@@ -115,6 +115,8 @@ def inspect(pid: int) -> Image:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
+        if not os.path.exists("/proc/self"):
+            raise InternalError("/proc is not mounted: what runs cannot be seen") from None
         raise ProcessLookupError(3, "execve") from None
     except OSError:
         return Image(path, 0, 0, native=False)

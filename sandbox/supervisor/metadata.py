@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sandbox.outcome import Deed
 from sandbox.rules.files import covered
 from sandbox.rules.metadata import AT_FDCWD, UTIME_NOW, UTIME_OMIT
+from sandbox.supervisor.view import real_path
 
 _BILLION = 1_000_000_000
 
@@ -63,10 +64,13 @@ def _open_path(path: bytes, flags: int, realm: Realm) -> int:
         return os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError):
         # The supervisor may look where its guest may not: outside, what is missing gets the same answer.
-        outside = realm.write is not None and not covered(os.fsdecode(os.path.realpath(path)), realm.write)
-        if outside:
+        if realm.write is not None and not _is_covered(real_path(path), realm.write):
             raise OSError(errno.EACCES, "") from None
         raise
+
+
+def _is_covered(real: bytes | None, roots: tuple[str, ...]) -> bool:
+    return real is not None and covered(os.fsdecode(real), roots)
 
 
 def _on(fd: int, deed: Deed, realm: Realm) -> int:

@@ -65,6 +65,11 @@ def _status(pid: int, field: bytes) -> int:
         return 0
 
 
+def _held(tids: Iterable[int]) -> int:
+    """What a process of these tasks holds. One that has ended, also the first of them, tells nothing."""
+    return next((held for tid in tids if (held := memory_bytes(tid))), 0)
+
+
 def wait_ns(room: int | None) -> int:
     """How long a run with this much memory left (None: any) may go unobserved."""
     if room is None:
@@ -97,7 +102,7 @@ class Meter:
     def see_peak(self, task: Task) -> None:
         """An image of the main guest is about to be gone. Its successor, and wait4(2) of the first image,
         which was a copy of the supervisor, do not tell what it has held."""
-        self.peak = max(self.peak, peak_bytes(task.tgid))
+        self.peak = max(self.peak, peak_bytes(task.tid))
 
     def look(self, tasks: Iterable[Task], sharing: set[int]) -> Passed | None:
         """The limit that is passed now, if one is. `sharing` are processes whose memory is their child's."""
@@ -119,6 +124,10 @@ class Meter:
         limit = self._limits.memory
         if limit is None:
             return None
-        held = sum(memory_bytes(pid) for pid in {task.tgid for task in tasks} - sharing)
+        threads: dict[int, list[int]] = {}
+        for task in tasks:
+            if task.tgid not in sharing:
+                threads.setdefault(task.tgid, []).append(task.tid)
+        held = sum(_held(tids) for tids in threads.values())
         self._room = limit - held
         return memory_passed(limit) if held > limit else None

@@ -74,24 +74,35 @@ class StopView:
         return regular_file_head(self.as_seen_here(path), length)
 
     def resolved(self, dirfd: int, address: int) -> str | None:
-        """The path at `address` as the kernel would find it from here; None where it cannot be read."""
+        """The path at `address` as the kernel would find it from here; None where it cannot be told."""
         try:
             path = self.read_string(address)
         except OSError:
             return None
         if dirfd != AT_FDCWD and not path.startswith(b"/"):
-            path = b"/proc/%d/fd/%d/%s" % (self.pid, dirfd, path)
+            path = b"/proc/%d/fd/%d/%s" % (self._stopped.tid, dirfd, path)
         else:
             path = self.as_seen_here(path)
-        return os.fsdecode(os.path.realpath(path))
+        real = real_path(path)
+        return None if real is None else os.fsdecode(real)
 
     def as_seen_here(self, path: bytes) -> bytes:
         """A path of the guest's, from its working directory, as the supervisor finds the same file."""
-        me = b"/proc/%d" % self.pid
+        # By the task's own id: where a process's first thread has ended, /proc/PID has no files any more.
+        me = b"/proc/%d" % self._stopped.tid
         for own in (b"/proc/self/", b"/proc/thread-self/"):
             if path.startswith(own):
                 return me + b"/" + path[len(own) :]
         return path if path.startswith(b"/") else me + b"/cwd/" + path
+
+
+def real_path(path: bytes) -> bytes | None:
+    """The path without links; None where a link cannot be read (those of others in /proc), is exchanged
+    meanwhile, or leads to very many others."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def process_state(pid: int) -> tuple[str, int]:
