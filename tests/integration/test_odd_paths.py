@@ -1,4 +1,4 @@
-"""Paths whose end the supervisor cannot tell, while it records refusals: the guest goes on as without a log."""
+"""Paths whose end the supervisor cannot tell while it records refusals: guests go on as without a log."""
 
 from __future__ import annotations
 
