@@ -74,7 +74,7 @@ def test_all_of_it_does_run() -> None:
 
 WRITING = words(
     """
-        creat ftruncate fallocate link linkat mkdir mkdirat rename renameat renameat2 rmdir symlink symlinkat
+        creat ftruncate link linkat mkdir mkdirat rename renameat renameat2 rmdir symlink symlinkat
         truncate unlink unlinkat
     """
 )
@@ -98,6 +98,11 @@ METADATA = words(
 @pytest.mark.parametrize("args", ARGUMENTS)
 def test_no_file_is_changed(ask: Ask, names: set[str], expected: str, args: tuple[int, ...]) -> None:
     assert {name: ask(name, *args) for name in names} == dict.fromkeys(names, expected)
+
+
+@pytest.mark.parametrize(("mode", "answer"), [(0, "ENOSYS unlisted"), (1, "EOPNOTSUPP fallocate-mode")])
+def test_no_file_is_given_room(ask: Ask, mode: int, answer: str) -> None:
+    assert ask("fallocate", 1, mode, 0, 1) == answer
 
 
 @pytest.mark.parametrize("args", [(), (0x4111, PTR), (0x11,), (0x3D0F00, PTR), (MASK64,) * 6])

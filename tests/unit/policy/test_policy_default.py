@@ -51,7 +51,7 @@ COMMON = words(
 # [files] decides where, in the kernel.
 FILES = words(
     """
-        creat fallocate ftruncate link linkat mkdir mkdirat open openat rename renameat renameat2 rmdir
+        creat ftruncate link linkat mkdir mkdirat open openat rename renameat renameat2 rmdir
         symlink symlinkat truncate unlink unlinkat
     """
 )
@@ -77,8 +77,8 @@ SELDOM = words(
 # Rules look at the arguments of these.
 JUDGED = words(
     """
-        arch_prctl clone fcntl ioctl ioprio_set personality prctl prlimit64 sched_setaffinity sched_setattr
-        sched_setparam sched_setscheduler setpriority setrlimit
+        arch_prctl clone fallocate fcntl ioctl ioprio_set personality prctl prlimit64 sched_setaffinity
+        sched_setattr sched_setparam sched_setscheduler setpriority setrlimit
         socketpair
     """
 )
@@ -115,6 +115,7 @@ def test_nothing_else_can_run(runnable: Callable[[Policy], set[str]]) -> None:
         ("fcntl", (1, 1030, 3)),
         ("fcntl", (1, 6, PTR)),
         ("fcntl", (1, 4, 0x800)),
+        *(("fallocate", (3, mode, 0, 1)) for mode in (0, 0x3, 0x8, 0x10, JUNK)),
         ("prctl", (15, PTR)),
         ("prctl", (0x53564D41, 0, PTR, 4096, PTR)),
         ("prctl", (23, 40)),
@@ -240,6 +241,11 @@ def test_refused_whatever_the_arguments(
         ("fcntl", (0, 8, 1), "EPERM fcntl-owner"),
         ("fcntl", (0, 15, PTR), "EPERM fcntl-owner"),
         ("fcntl", (0, 10 | JUNK, 9), "EPERM fcntl-owner"),
+        *(
+            ("fallocate", (3, mode, 0, 1), "EOPNOTSUPP fallocate-mode")
+            for mode in (1, 0x11, 0x20, 0x40, 0x80)
+        ),
+        ("fallocate", (3, JUNK | 1, 0, 1), "EOPNOTSUPP fallocate-mode"),
         ("fcntl", (0, 1024, 0), "EINVAL fcntl-lease"),
         ("fcntl", (0, 1026, 1), "EINVAL fcntl-lease"),
         ("socket", (2, 1, 0), "EACCES no-network"),
