@@ -6,9 +6,14 @@ from sandbox.supervisor.tracee import Stopped
 from sandbox.syscalls import table
 
 SIGXFSZ = 25
-_SENDS = frozenset(
+_SI_USER = 0
+# What reaches inode_newsize_ok or generic_write_check_limits; of ioctl, FICLONE and FICLONERANGE do.
+_GROWING = frozenset(
     table.NUMBERS[name]
-    for name in ("kill", "pidfd_send_signal", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tgkill", "tkill")
+    for name in (
+        *("write", "writev", "pwrite64", "pwritev", "pwritev2", "io_submit", "io_uring_enter"),
+        *("truncate", "ftruncate", "fallocate", "sendfile", "splice", "copy_file_range", "ioctl"),
+    )
 )
 
 
@@ -30,14 +35,16 @@ def own_limit(pid: int) -> int | None:
         return None
 
 
-def is_reached(stopped: Stopped, sender: int | None, limit: int) -> bool:
+def is_reached(stopped: Stopped, sender: int | None, code: int, limit: int) -> bool:
     """Whether this SIGXFSZ, about to be delivered, is for a file that would have grown past `limit` bytes.
 
-    The kernel sends it as if the process had sent it to itself (inode_newsize_ok and
-    generic_write_check_limits, send_sig with no siginfo), so the call that was made is looked at. A guest
-    may lower its limit, and then the signal is its own matter. The stop is seen where the signal is ignored
-    as well (sig_ignored, for tracees), not where it is blocked. Raises ProcessLookupError.
+    The kernel sends it as if the process had sent it to itself with kill (inode_newsize_ok and
+    generic_write_check_limits: send_sig, which gives SI_USER and the process's own id), at the end of a call
+    that would have made a file larger. So both are looked at; a signal of the guest's own that was blocked
+    until now comes at the end of another call. A guest may lower its limit, and then the signal is its own
+    matter. The stop is seen where the signal is ignored as well (sig_ignored, for tracees), not where it is
+    blocked. Raises ProcessLookupError.
     """
-    if sender not in (None, stopped.task.tgid) or own_limit(stopped.tid) != enforced(limit):
+    if (sender, code) != (stopped.task.tgid, _SI_USER) or own_limit(stopped.tid) != enforced(limit):
         return False
-    return stopped.registers().orig_rax not in _SENDS
+    return stopped.registers().orig_rax in _GROWING

@@ -156,8 +156,8 @@ class Supervisor:
                 return self.on_return(self._stopped(pid), rval)
             case stops.SyscallEntry(pid):
                 return Resume(pid, calls.PTRACE_SYSCALL)
-            case stops.SignalStop(pid, signo, sender):
-                return self.on_signal(self._stopped(pid), signo, sender)
+            case stops.SignalStop(pid, signo, sender, code):
+                return self.on_signal(self._stopped(pid), signo, sender, code)
             case stops.NewTask(pid, child):
                 return self.births.on_event(self._stopped(pid), child)
             case stops.ExecStop(pid, former):
@@ -261,11 +261,11 @@ class Supervisor:
 
     # ---- signals and stops ----
 
-    def on_signal(self, stopped: Stopped, signo: int, sender: int | None) -> Next:
+    def on_signal(self, stopped: Stopped, signo: int, sender: int | None, code: int) -> Next:
         """A signal is about to be delivered: pass it on."""
         self.recorder.signal(stopped.task, signo, sender)
         size = self.policy.limits.file_size
-        if signo == SIGXFSZ and size is not None and is_reached(stopped, sender, size):
+        if signo == SIGXFSZ and size is not None and is_reached(stopped, sender, code, size):
             self.shutdown.passed(Passed("file-size", size, f"file size limit of {size} bytes"))
             return Rest()
         if signo == SIGSYS and not images.handles(stopped.task.tid, signo):

@@ -82,11 +82,15 @@ class GroupStop(NamedTuple):
 
 
 class SignalStop(NamedTuple):
-    """A signal is about to be delivered; resume with it, or it is lost. `sender` is None for the kernel."""
+    """A signal is about to be delivered; resume with it, or it is lost. `sender` is None for the kernel.
+
+    `code` is its si_code, which a guest chooses freely for a signal to itself (rt_sigqueueinfo(2)).
+    """
 
     pid: int
     signo: int
     sender: int | None
+    code: int
 
 
 class Exited(NamedTuple):
@@ -166,7 +170,7 @@ def _classify_stop(raw: calls.RawEvent, signo: int, event: int) -> Stop:
         if signo == SIGTRAP | 0x80:
             return SyscallExit(raw.pid, raw.rval) if raw.op == _INFO_EXIT else SyscallEntry(raw.pid)
         # SI_USER, SI_QUEUE, SI_TKILL and the like are <= 0: somebody's kill; above, the kernel's own.
-        return SignalStop(raw.pid, signo, raw.sender if raw.code <= 0 else None)
+        return SignalStop(raw.pid, signo, raw.sender if raw.code <= 0 else None, raw.code)
     if event in _TASK_EVENTS:
         return NewTask(raw.pid, raw.message, _TASK_EVENTS[event])
     if event == _EVENT_EXEC:

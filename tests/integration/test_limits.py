@@ -98,6 +98,25 @@ def test_no_more_tasks_than_the_limit_are_ever_made(most: int, run: Run, guest: 
 # ---- file-size ----
 
 
+# Sent while it is blocked, as musl raises: it comes at the end of the call that unblocks it.
+DELAYED = """
+signal.signal(signal.SIGXFSZ, {})
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGXFSZ])
+os.kill(os.getpid(), signal.SIGXFSZ)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGXFSZ])
+"""
+
+# clone(2) with SIGXFSZ in place of SIGCHLD: the kernel sends it when the child ends.
+EXIT_SIGNAL = """
+import ctypes
+libc = ctypes.CDLL(None)
+child = libc.syscall(56, signal.SIGXFSZ, 0, 0, 0, 0)
+if child == 0:
+    libc._exit(0)
+assert child > 0 and libc.waitpid(child, None, 0x40000000) == child  # __WALL
+"""
+
+
 def script(run: Run, text: str, python: str, *options: str) -> Any:
     options = ("--cwd", "/usr", *options)
     return run(python, "-c", BEGIN + text, policy="workspace", options=options)
@@ -126,15 +145,49 @@ def test_a_file_past_its_size_ends_the_run(text: str, run: Run, python: str, tmp
         ("os.write(os.open(path, os.O_WRONLY | os.O_CREAT), bytes(100000))", "ok"),
         ("signal.signal(signal.SIGXFSZ, caught); signal.raise_signal(signal.SIGXFSZ)", "ok"),
         ("signal.signal(signal.SIGXFSZ, signal.SIG_DFL); os.kill(os.getpid(), signal.SIGXFSZ)", "signaled"),
+        (DELAYED.format("signal.SIG_IGN"), "ok"),
+        (DELAYED.format("signal.SIG_DFL"), "signaled"),
+        (EXIT_SIGNAL, "ok"),
         ("resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); write()", "exited"),
         ("signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGXFSZ]); write()", "exited"),
     ],
-    ids=["up-to-it", "raised", "killed", "own-limit", "blocked"],
+    ids=["up-to-it", "raised", "killed", "delayed", "delayed-deadly", "exit-signal", "own-limit", "blocked"],
 )
 def test_a_file_size_that_is_no_limit_of_the_run(text: str, status: str, run: Run, python: str) -> None:
     ran = script(run, text, python, "--file-size", "100000")
     assert (ran.outcome["status"], ran.outcome["rule"]) == (status, None), ran
     assert not ran.events("limit")
+
+
+@pytest.mark.parametrize("way", ["signal", "raise"])
+@pytest.mark.parametrize("libc", ["musl", "glibc"])
+def test_a_raised_sigxfsz_is_a_death_by_signal(
+    way: str, libc: str, run: Run, guest: Callable[[str], str]
+) -> None:
+    program = guest(f"{libc}/exit-codes")
+    options = ("--cwd", "/usr", "--exec", program, "--file-size", "100000")
+    ran = run(program, way, "25", policy="workspace", options=options)
+    assert (ran.status, ran.outcome["status"], ran.outcome["signal"]) == (153, "signaled", "SIGXFSZ"), ran
+    assert not ran.events("limit")
+
+
+@pytest.mark.parametrize(
+    "mode", [0x01, 0x20, 0x11], ids=["keep-size", "insert-range", "zero-range-keep-size"]
+)
+def test_fallocate_gets_round_no_file_size(mode: int, run: Run, python: str) -> None:
+    text = f"""
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+fd = os.open(path, os.O_RDWR | os.O_CREAT)
+os.write(fd, bytes(65536))
+took = os.fstat(fd).st_blocks
+assert libc.fallocate(fd, {mode}, ctypes.c_long(0), ctypes.c_long(1 << 20)) == -1
+assert ctypes.get_errno() == errno.EOPNOTSUPP
+assert (os.fstat(fd).st_size, os.fstat(fd).st_blocks) == (65536, took)
+"""
+    ran = script(run, text, python, "--file-size", "100000")
+    assert ran.outcome["status"] == "ok", ran
+    assert [record["rule"] for record in ran.calls("fallocate")] == ["fallocate-mode"]
 
 
 def test_one_open_file_too_many_is_the_programs_own_matter(run: Run, python: str) -> None:
