@@ -53,11 +53,15 @@ class Request(NamedTuple):
 
 
 class Result(NamedTuple):
-    """An outcome, the exit status of a command that reports it, and a hint for the person, or ''."""
+    """An outcome, the exit status of a command that reports it, and for the person a hint, or ''.
+
+    The warning, or '', tells what the run left behind.
+    """
 
     outcome: Outcome
     exit_status: int
     hint: str = ""
+    warning: str = ""
 
 
 def supervise(request: Request, log: AuditLog, outer: Mapping[str, str]) -> Result:
@@ -74,8 +78,8 @@ def supervise(request: Request, log: AuditLog, outer: Mapping[str, str]) -> Resu
     try:
         run.write_end(result)
     except AuditError as error:
-        return run.failed(error)
-    return result
+        result = run.failed(error)
+    return result._replace(warning=run.warning)
 
 
 class _Run:
@@ -91,6 +95,7 @@ class _Run:
         self.written_start = False
         self.enforcement = dict(_ALWAYS)
         self.scratch = ""
+        self.warning = ""
         self.becomes = False
         self.uid = os.geteuid()
         self.foreign: set[int] = set()
@@ -103,8 +108,8 @@ class _Run:
             return self._launch(program)
         finally:
             self.account.close()
-            if self.scratch:
-                scratch.remove(self.scratch)
+            if self.scratch and not scratch.remove(self.scratch):
+                self.warning = f"the scratch directory {self.scratch} could not be removed"
 
     def _launch(self, program: launch.Program) -> Ending:
         spec = self._spec(program)

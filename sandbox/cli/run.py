@@ -191,6 +191,8 @@ def _report(options: argparse.Namespace, result: Result) -> None:
     outcome = result.outcome
     if options.verbose or outcome.status in ("violation", "limit", "setup-error", "internal-error"):
         say(outcome.reason)
+    if result.warning:
+        say(f"warning: {result.warning}")
     if result.hint and not options.quiet:
         say(f"hint: {result.hint}")
 
@@ -207,6 +209,18 @@ def main(argv: list[str] | None = None) -> int:
     except RecursionError:
         say("input nested too deeply")
         return 125
+    except MemoryError:
+        say("out of memory")
+        return 125
+    except OSError as error:
+        say(_named(error))
+        return 125
+
+
+def _named(error: OSError) -> str:
+    """Such as `/dev/null: Too many open files`."""
+    text = error.strerror or str(error) or type(error).__name__
+    return text if error.filename is None else f"{error.filename}: {text}"
 
 
 if __name__ == "__main__":

@@ -9,22 +9,47 @@ from sandbox.errors import SetupError
 
 PREFIX = "sandbox-"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make(parent: str, owner: tuple[int, int] | None) -> str:
-    """A new directory of mode 0700 in `parent`, for `owner` (uid, gid). Raises SetupError."""
+    """A new directory in `parent`, mode 0700 whatever the umask, for `owner` (uid, gid).
+
+    Raises SetupError; nothing is left behind then.
+    """
     for _ in range(100):
         path = os.path.join(parent, PREFIX + os.urandom(8).hex())
         try:
             os.mkdir(path, 0o700)
-            if owner is not None:
-                os.chown(path, *owner)
+            _prepare(path, owner)
             return os.path.realpath(path)
         except FileExistsError:
             continue
         except OSError as error:
             raise SetupError(f"cannot make a scratch directory in {parent}: {error.strerror}") from None
     raise SetupError(f"cannot make a scratch directory in {parent}: every name is taken")
+
+
+def _prepare(path: str, owner: tuple[int, int] | None) -> None:
+    """Rights and owner of a new directory; it is gone again where they cannot be had. Raises OSError."""
+    try:
+        os.close(_accessible(path))
+        if owner is not None:
+            os.chown(path, *owner, follow_symlinks=False)
+    except OSError:
+        os.rmdir(path)
+        raise
+
+
+def _accessible(path: str) -> int:
+    """The directory itself, opened after it has got mode 0700. Raises OSError."""
+    place = os.open(path, _PLACE)
+    try:
+        # fchmod(2) takes no O_PATH descriptor, and chmod(2) by the path could follow a link.
+        os.chmod(f"/proc/self/fd/{place}", 0o700)
+        return os.open(".", _DIRECTORY, dir_fd=place)
+    finally:
+        os.close(place)
 
 
 def remove(path: str) -> bool:
@@ -35,7 +60,12 @@ def remove(path: str) -> bool:
     inside another is moved up beside it first, so no path grows long.
     """
     try:
-        top = os.open(path, _DIRECTORY)
+        os.rmdir(path)  # an empty one goes even where no descriptor is left
+        return True
+    except OSError:
+        pass
+    try:
+        top = _accessible(path)
     except OSError:
         return not os.path.lexists(path)
     try:

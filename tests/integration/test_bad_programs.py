@@ -163,3 +163,58 @@ def test_closed_standard_descriptors(python: str) -> None:
         check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0
+
+
+MAIN = "from sandbox.cli.run import main; sys.exit(main())"
+
+
+def started(prelude: str, code: str, *words: str, scratch: Path) -> subprocess.CompletedProcess[str]:
+    """A run by a shell that first does `prelude`."""
+    shell = ["/bin/sh", "-c", f'{prelude}; exec "$@"', "sh"]
+    command = [*shell, sys.executable, "-P", "-c", f"import sys; {code}", *words]
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["run", "dry-run"])
+@pytest.mark.parametrize("limit", ["-n 5", "-n 6", "-n 7"])
+def test_without_descriptors_one_line_and_nothing_left(limit: str, dry: list[str], tmp_path: Path) -> None:
+    words = [*dry, "--memory", "1GiB", "--output", "1MiB", "--file-size", "1MiB", "--", "/bin/true"]
+    done = started(f"ulimit {limit}", MAIN, *words, scratch=tmp_path)
+    assert done.returncode == 125, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("umask", ["022", "777"])
+def test_a_guest_that_locks_its_scratch_directory_leaves_nothing(umask: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    script = "echo junk >$TMPDIR/file && chmod 000 $TMPDIR && stat -c %a $TMPDIR"
+    done = started(f"umask {umask}", MAIN, "-p", "workspace", "--", "/bin/sh", "-c", script, scratch=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scratch_directory_that_stays_is_told(tmp_path: Path) -> None:
+    code = f"from sandbox.launch import scratch; scratch.remove = lambda path: False; {MAIN}"
+    done = started(":", code, "--", "/bin/true", scratch=tmp_path)
+    (left,) = tmp_path.iterdir()
+    told = f"run-untrusted-binary: warning: the scratch directory {left} could not be removed\n"
+    assert (done.returncode, done.stderr) == (0, told)
+
+
+def test_a_filter_around_the_sandbox_that_traces_is_named(tmp_path: Path) -> None:
+    """Its stop at another call (here close_range, 436) is not taken for that of the execve."""
+    code = (
+        "import ctypes, struct; "
+        "code = struct.pack('<HBBIHBBIHBBIHBBI', 0x20, 0, 0, 0, 0x15, 0, 1, 436, "
+        "6, 0, 0, 0x7FF00000, 6, 0, 0, 0x7FFF0000); "
+        "held = ctypes.create_string_buffer(code, len(code)); "
+        "program = ctypes.create_string_buffer(struct.pack('<H6xQ', 4, ctypes.addressof(held)), 16); "
+        "libc = ctypes.CDLL(None); "
+        "assert libc.prctl(38, 1, 0, 0, 0) == 0; "
+        "assert libc.prctl(22, 2, ctypes.byref(program), 0, 0) == 0; "
+    )
+    done = started(":", code + MAIN, "--", "/bin/true", scratch=tmp_path)
+    told = "cannot start the guest: a filter around the sandbox traces its calls: Operation not permitted"
+    assert (done.returncode, done.stderr) == (125, f"run-untrusted-binary: {told}\n")
