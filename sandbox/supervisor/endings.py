@@ -38,7 +38,7 @@ class Endings:
     def __init__(self) -> None:
         self._first: Ending | None = None
         self._main: Ending | None = None
-        self._sigsys_sent: set[int] = set()
+        self._sigsys_sent: dict[int, int] = {}
         self._policy_killed: set[int] = set()
 
     def violation(self, reason: str, rule: str) -> None:
@@ -54,19 +54,26 @@ class Endings:
         self._policy_killed.add(tgid)
         self.violation(f"killed by rule {rule}", rule)
 
-    def sigsys_delivered(self, tgid: int) -> None:
-        """Somebody's SIGSYS is delivered; it may kill."""
-        self._sigsys_sent.add(tgid)
+    def sigsys_delivered(self, tid: int, tgid: int) -> None:
+        """Somebody's SIGSYS is delivered to a task; it may kill the task's process."""
+        self._sigsys_sent[tid] = tgid
 
-    def lives_on(self, tgid: int) -> None:
-        """The process stopped again: no SIGSYS delivered before has killed it."""
-        self._sigsys_sent.discard(tgid)
+    def lives_on(self, tid: int) -> None:
+        """The task stopped again, or exited by itself: no SIGSYS delivered to it before has killed it.
+
+        A stop of another task of its process says nothing: it may have been waiting to be reported.
+        """
+        self._sigsys_sent.pop(tid, None)
+
+    def forget_sigsys(self, tgid: int) -> None:
+        """The process got through an execve, or is gone: no SIGSYS delivered before can kill it any more."""
+        self._sigsys_sent = {tid: of for tid, of in self._sigsys_sent.items() if of != tgid}
 
     def process_ended(self, tgid: int, stop: Exited | Killed) -> None:
         """A process is gone. A death by SIGSYS that nobody delivered is the filter's own: a foreign ABI."""
-        by_policy, delivered = tgid in self._policy_killed, tgid in self._sigsys_sent
+        by_policy, delivered = tgid in self._policy_killed, tgid in self._sigsys_sent.values()
         self._policy_killed.discard(tgid)
-        self._sigsys_sent.discard(tgid)
+        self.forget_sigsys(tgid)
         if isinstance(stop, Killed) and stop.signo == SIGSYS and not (delivered or by_policy):
             self.violation("a call in a foreign ABI (32-bit or x32)", "foreign-abi")
 

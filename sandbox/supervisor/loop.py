@@ -167,7 +167,7 @@ class Supervisor:
         task = self.tasks.get(pid)
         if task is None:
             raise InternalError(f"task {pid} stopped before it was born")
-        self.endings.lives_on(task.tgid)
+        self.endings.lives_on(task.tid)
         return Stopped(task)
 
     # ---- calls ----
@@ -269,7 +269,7 @@ class Supervisor:
             self.shutdown.passed(Passed("file-size", size, f"file size limit of {size} bytes"))
             return Rest()
         if signo == SIGSYS and not images.handles(stopped.task.tid, signo):
-            self.endings.sigsys_delivered(stopped.task.tgid)
+            self.endings.sigsys_delivered(stopped.task.tid, stopped.task.tgid)
         return Resume(stopped.spend(), calls.PTRACE_CONT, signo)
 
     def on_trap(self, pid: int, *, listen: bool) -> Next:
@@ -290,6 +290,7 @@ class Supervisor:
         stopped = self._stopped(pid)
         task = stopped.task
         task.restore, task.path_refusal = {}, None
+        self.endings.forget_sigsys(task.tgid)
         image = images.inspect(pid)
         if task.launching:
             if (image.device, image.inode) != self._identity:
@@ -332,6 +333,8 @@ class Supervisor:
         self._flush_watched(task)
         if isinstance(stop, Killed) and stop.signo == SIGKILL:
             self.shutdown.on_kill()
+        if isinstance(stop, Exited):
+            self.endings.lives_on(task.tid)
         if task.tid == task.tgid:
             self.endings.process_ended(task.tgid, stop)
         self.recorder.exit(task, stop)
