@@ -35,6 +35,8 @@ def mode(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     a = call.args
     name = table.name(call.nr)
     if name == "fchmod":
+        if signed_32(a[0]) == AT_FDCWD:  # which names a directory to calls with a path only
+            return Refuse(errno.EBADF, wish.rule)
         deed = Deed("mode", signed_32(a[0]), None, values=(a[1] & 0o7777,))
     elif name == "chmod":
         deed = Deed("mode", AT_FDCWD, view.read_string(a[0]), values=(a[1] & 0o7777,))
@@ -53,6 +55,8 @@ def owner(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     name = table.name(call.nr)
     ids = tuple(signed_32(one) for one in (a[2:4] if name == "fchownat" else a[1:3]))
     if name == "fchown":
+        if signed_32(a[0]) == AT_FDCWD:
+            return Refuse(errno.EBADF, wish.rule)
         deed = Deed("owner", signed_32(a[0]), None, values=ids)
     elif name == "fchownat":
         flags = a[4] & 0xFFFF_FFFF
@@ -74,7 +78,8 @@ def times(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     pair = _READERS[name](view, vector) if vector else ((0, UTIME_NOW), (0, UTIME_NOW))
     if any(not 0 <= part < _BILLION and part not in (UTIME_NOW, UTIME_OMIT) for _, part in pair):
         return Refuse(errno.EINVAL, wish.rule)
-    path = None if with_dirfd and address == 0 else _path(view, address, flags)
+    # With AT_FDCWD a null path is a bad address like any other (fs/utimes.c, do_utimes).
+    path = None if with_dirfd and address == 0 and dirfd != AT_FDCWD else _path(view, address, flags)
     values = tuple(one for both in pair for one in both)
     return Return(0, wish.rule, deed=Deed("times", dirfd, path, not flags & AT_SYMLINK_NOFOLLOW, values))
 

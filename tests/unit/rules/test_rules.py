@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -11,7 +12,7 @@ from sandbox import rules
 from sandbox.outcome import Allow, Decision, Emulate, Refuse, Return, Verdict, Write
 from sandbox.policy.actions import NEVER_REWRITTEN
 from sandbox.policy.model import Policy, Process
-from sandbox.rules import stubs
+from sandbox.rules import metadata, stubs
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
 
@@ -247,3 +248,16 @@ def test_a_vanished_task_is_not_an_errno() -> None:
 
 def test_what_is_judged_by_its_arguments_cannot_be_rewritten() -> None:
     assert {table.NUMBERS[name] for name in NEVER_REWRITTEN} == rules.SUPERVISED
+
+
+@pytest.mark.parametrize(("family", "name"), [(metadata.mode, "fchmod"), (metadata.owner, "fchown")])
+def test_at_fdcwd_is_no_descriptor(family: Callable[[Emulate, Call, View], Verdict], name: str) -> None:
+    """Only calls with a path take it (fs/open.c, ksys_fchmod and ksys_fchown look a descriptor up)."""
+    made = call(name, metadata.AT_FDCWD, 0o700)
+    assert family(Emulate("confined", "r"), made, View()) == Refuse(errno.EBADF, "r")
+
+
+def test_times_of_a_null_path_at_the_working_directory_are_a_bad_address() -> None:
+    with pytest.raises(OSError) as caught:
+        metadata.times(Emulate("confined-times", "r"), call("utimensat", metadata.AT_FDCWD), View())
+    assert caught.value.errno == errno.EFAULT
