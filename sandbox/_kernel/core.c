@@ -37,7 +37,7 @@ enum { SB_NONE = 0, SB_STATUS = 1, SB_SIGNAL = 2, SB_DEADLINE = 3 };
 enum {
     STEP_PIPE = 1, STEP_FORK, STEP_SEIZE, STEP_SIGNALS, STEP_CLOSE, STEP_CHDIR, STEP_LIMIT,
     STEP_NO_NEW_PRIVS, STEP_FILTER, STEP_EXEC, STEP_DIED, STEP_WAIT, STEP_UNSHARE, STEP_USER, STEP_CAPABILITIES,
-    STEP_LANDLOCK, STEP_MAPS,
+    STEP_LANDLOCK, STEP_MAPS, STEP_OTHER_FILTER,
 };
 
 static const char *const step_names[] = {
@@ -48,6 +48,7 @@ static const char *const step_names[] = {
     [STEP_DIED] = "the child died before its execve", [STEP_WAIT] = "wait4",
     [STEP_UNSHARE] = "unshare", [STEP_USER] = "setresuid", [STEP_CAPABILITIES] = "capset",
     [STEP_LANDLOCK] = "landlock_restrict_self", [STEP_MAPS] = "user namespace maps",
+    [STEP_OTHER_FILTER] = "a filter around the sandbox traces its calls",
 };
 
 #define SEIZE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
@@ -297,7 +298,20 @@ static void take_status(sb_event *event, int pid, int status, const struct rusag
     event->maxrss_kb = usage->ru_maxrss;
 }
 
-/* Runs the child up to the seccomp stop of its execve, passing on whatever else stops it. */
+static void discard(int pid)
+{
+    int status, got;
+
+    kill(pid, SIGKILL);
+    do {
+        got = wait4(pid, &status, __WALL, NULL);
+        if (got > 0 && WIFSTOPPED(status)) /* PTRACE_EVENT_EXIT */
+            request(PTRACE_CONT, pid, 0, 0);
+    } while (got > 0 ? WIFSTOPPED(status) : errno == EINTR);
+}
+
+/* Runs the child up to the seccomp stop of its execve, passing on whatever else stops it. A stop at another call is
+ * that of a filter the caller had put around the sandbox. */
 static int wait_for_exec(int pid, int report, sb_failure *failure, sb_event *event)
 {
     for (;;) {
@@ -315,8 +329,12 @@ static int wait_for_exec(int pid, int report, sb_failure *failure, sb_event *eve
             return fail(failure, STEP_DIED, ECHILD);
         }
         take_status(event, pid, status, &usage);
-        if (status >> 16 == PTRACE_EVENT_SECCOMP)
-            return pid;
+        if (status >> 16 == PTRACE_EVENT_SECCOMP) {
+            if (event->error || event->nr == SYS_execve)
+                return pid;
+            discard(pid);
+            return fail(failure, STEP_OTHER_FILTER, EPERM);
+        }
         if (status >> 16 == PTRACE_EVENT_EXIT)
             request(PTRACE_CONT, pid, 0, 0);
         else if (status >> 16 == PTRACE_EVENT_STOP)
@@ -324,15 +342,6 @@ static int wait_for_exec(int pid, int report, sb_failure *failure, sb_event *eve
         else
             request(PTRACE_CONT, pid, 0, status >> 16 ? 0 : WSTOPSIG(status));
     }
-}
-
-static void discard(int pid)
-{
-    int status;
-
-    kill(pid, SIGKILL);
-    while (wait4(pid, &status, __WALL, NULL) < 0 && errno == EINTR)
-        ;
 }
 
 static int seize_and_go(int pid, int go, int report, sb_failure *failure, sb_event *event)
