@@ -52,13 +52,15 @@ static void bad_arguments(void)
     expect(!handle, "the handle is as it was");
 }
 
+static void *nothing_to_do(void *unused) { return unused; }
+
 static int refused(void)
 {
     struct linen_thread *handle = (void *)threads;
     void *place = place_for_a_stack();
 
     for (int i = 0; i < 3; i++)
-        expect_equal(linen_thread_create(&handle, thread_id, NULL), -ENOSYS, "what create answers");
+        expect_equal(linen_thread_create(&handle, nothing_to_do, NULL), -ENOSYS, "what create answers");
     expect_equal(handle, threads, "the handle is as it was");
     expect_equal(place_for_a_stack(), place, "no mapping is left");
     expect_equal(raw(SYS_wait4, -1), -ECHILD, "no child exists");
