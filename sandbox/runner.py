@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -135,7 +134,9 @@ class _Run:
         try:
             return self._supervise(program, started.event, outlet.pump)
         except ExecFailedError as error:
-            raise NotRunnableError(self._exec_failure(program, error)) from None
+            places = self.allowed.get("exec")
+            text = launch.exec_failure(program, error.error, places, other_user=self.becomes)
+            raise NotRunnableError(text) from None
 
     def _too_large(self, program: launch.Program) -> Ending:
         """The limit on memory is less than it takes to begin."""
@@ -227,20 +228,6 @@ class _Run:
 
     def _record_all(self) -> bool:
         return self.request.level == "all" and self.log.active
-
-    def _exec_failure(self, program: launch.Program, error: ExecFailedError) -> str:
-        if error.error == errno.ENOENT:
-            facts = elf.facts(program.fd)
-            return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
-        return f"{program.path}: execve: {error}" + (
-            self._why_denied(program) if error.error == errno.EACCES else ""
-        )
-
-    def _why_denied(self, program: launch.Program) -> str:
-        path = os.path.realpath(program.path)
-        if self.allowed and not files.covered(path, self.allowed["exec"]):
-            return f"; the policy does not let it be executed (see --exec {path})"
-        return "; the guest is another user than you (see --user)" if self.becomes else ""
 
     # ---- records ----
 

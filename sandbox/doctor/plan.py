@@ -59,6 +59,7 @@ class _Rehearsal:
         self.spec = calls.Spec(b"/", (b"/",), (), b"", closed=request.closed)
         self.names: dict[str, str] = {}
         self.watches_files = False
+        self.executable: tuple[str, ...] | None = None
         self.lacks = ""
 
     def close(self) -> None:
@@ -145,6 +146,7 @@ class _Rehearsal:
             wanted, self.names, network=self.policy.network, waived="landlock" in self.request.waivers
         )
         self.watches_files = self.logged and bool(confined.allowed)
+        self.executable = confined.allowed.get("exec")
         self.spec = self.spec._replace(ruleset=confined.ruleset)
         yield field("landlock", confined.enforcement)
         if wanted is None:
@@ -229,16 +231,9 @@ class _Rehearsal:
     def _executed(self, program: launch.Program, error: int) -> None:
         if error == probe.DIED:
             raise NotRunnableError(f"{program.path}: execve: the kernel killed the guest")
-        if error == 2:
-            facts = elf.facts(program.fd)
-            raise NotRunnableError(
-                f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
-            )
         if error:
-            who = (
-                "; the guest is another user than you (see --user)" if self.spec.user and error == 13 else ""
-            )
-            raise NotRunnableError(f"{program.path}: execve: {os.strerror(error)}{who}")
+            other = self.spec.user is not None
+            raise NotRunnableError(launch.exec_failure(program, error, self.executable, other_user=other))
 
 
 def process_lines(policy: Policy) -> Iterator[str]:

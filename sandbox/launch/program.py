@@ -14,6 +14,7 @@ from sandbox.errors import NotFoundError, NotRunnableError, SetupError, UsageErr
 from sandbox.launch import namespaces
 from sandbox.outcome import Decision, Refuse, Return
 from sandbox.policy.model import Environment, Policy, RewriteSpec
+from sandbox.rules.files import covered
 from sandbox.syscalls import table
 
 RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_NOFILE = 1, 4, 7
@@ -64,6 +65,20 @@ def open_program(name: str, search: str) -> Program:
         raise
     facts = os.fstat(fd)
     return Program(path, fd, (facts.st_dev, facts.st_ino))
+
+
+def exec_failure(program: Program, error: int, places: tuple[str, ...] | None, *, other_user: bool) -> str:
+    """Why the first execve failed with this errno. `places` may be executed (None: any); `other_user`: the
+    guest is another user than the caller."""
+    if error == errno.ENOENT:
+        facts = elf.facts(program.fd)
+        return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
+    why, path = "", os.path.realpath(program.path)
+    if error == errno.EACCES and places is not None and not covered(path, places):
+        why = f"; the policy does not let it be executed (see --exec {path})"
+    elif error == errno.EACCES and other_user:
+        why = "; the guest is another user than you (see --user)"
+    return f"{program.path}: execve: {os.strerror(error)}{why}"
 
 
 def _kept(name: str, patterns: Iterable[str]) -> bool:

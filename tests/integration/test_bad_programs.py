@@ -88,6 +88,7 @@ def test_a_program_that_the_policy_does_not_let_run_is_told_by_its_option(tmp_pa
     done = run("-p", str(policy), "--", str(program))
     assert done.returncode == 126
     assert done.stderr.rstrip().endswith(f"the policy does not let it be executed (see --exec {program})")
+    assert run("--dry-run", "-p", str(policy), "--", str(program)).stderr == done.stderr
 
 
 @pytest.mark.parametrize(
