@@ -21,6 +21,7 @@ import pytest
 
 from sandbox.launch.namespaces import may_make_namespaces
 from sandbox.syscalls.table import NUMBERS
+from tests.integration.conftest import INSTALL
 
 ROOT = Path(__file__).resolve().parents[2]
 HANG = 120
@@ -28,20 +29,16 @@ NOBODY = 65534
 RUN, CTL = "sandbox.cli.run", "sandbox.cli.ctl"
 
 # Refuses the calls in argv[1], "nr:errno,…" (errno 0 kills), for argv[2:], as a container's filter would.
-FILTERED = """
-import ctypes, os, struct, sys
+FILTERED = (
+    """
+import sys
 refused = [tuple(map(int, one.split(":"))) for one in sys.argv[1].split(",")]
 insns = [(0x20, 0, 0, 0)]
 for nr, error in refused:
     insns += [(0x15, 0, 1, nr), (6, 0, 0, 0x50000 | error if error else 0x80000000)]
-insns += [(6, 0, 0, 0x7FFF0000)]
-text = b"".join(struct.pack("<HBBI", *one) for one in insns)
-code = ctypes.create_string_buffer(text, len(text))
-head = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(insns), ctypes.addressof(code)))
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, head, 0, 0) == 0
-os.execv(sys.argv[2], sys.argv[2:])
 """
+    + INSTALL
+)
 
 User = int | None
 

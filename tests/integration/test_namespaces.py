@@ -19,7 +19,7 @@ import pytest
 
 from sandbox.launch.namespaces import NETWORK_AND_IPC, USER, may_make_namespaces
 from sandbox.syscalls.table import NUMBERS
-from tests.integration.conftest import HANG, command
+from tests.integration.conftest import HANG, INSTALL, command
 
 LOOK = """
 import ctypes, json, os
@@ -56,22 +56,18 @@ if sys.argv[2:]:
 """
 
 # Refuses calls for argv[2:]. argv[1]: "nr:argument:value:errno,…", where errno 0 kills.
-REFUSING = """
-import ctypes, os, struct, sys
+REFUSING = (
+    """
+import sys
 insns = [(0x20, 0, 0, 0)]
 for one in sys.argv[1].split(","):
     nr, argument, value, error = map(int, one.split(":"))
     answer = 0x50000 | error if error else 0x80000000
     insns += [(0x15, 0, 4, nr), (0x20, 0, 0, 16 + 8 * argument), (0x15, 0, 1, value), (6, 0, 0, answer)]
     insns += [(0x20, 0, 0, 0)]
-insns += [(6, 0, 0, 0x7FFF0000)]
-text = b"".join(struct.pack("<HBBI", *one) for one in insns)
-code = ctypes.create_string_buffer(text, len(text))
-head = ctypes.create_string_buffer(struct.pack("<HxxxxxxQ", len(insns), ctypes.addressof(code)))
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, head, 0, 0) == 0
-os.execv(sys.argv[2], sys.argv[2:])
 """
+    + INSTALL
+)
 
 FLAGS = NETWORK_AND_IPC if may_make_namespaces() else USER | NETWORK_AND_IPC
 WRITING = os.O_WRONLY | os.O_CLOEXEC  # how the child opens the maps, and the supervisor nothing
