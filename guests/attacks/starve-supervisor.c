@@ -1,5 +1,5 @@
-/* Stops without end: one child makes two thousand supervised calls, with a timer of a thousand ticks a second, and
- * twelve younger ones do nothing but such calls. A supervisor that serves the stop it finds first (the kernel's wait
+/* Stops without end: one child makes five hundred supervised calls, with a timer of fifty ticks a second, and twelve
+ * younger ones do nothing but such calls. A supervisor that serves the stop it finds first (the kernel's wait
  * looks at the youngest task first) never comes to the older child, or to its own clock. Natively there is nobody to
  * starve: it shows that the flood runs. Here the child gets its answers between the others', well within the wall
  * limit.
@@ -10,7 +10,7 @@
 
 #include "lib/ways.h"
 
-enum { FLOODS = 12, CALLS = 2000 };
+enum { FLOODS = 12, CALLS = 500 };
 
 static volatile sig_atomic_t ticks;
 
@@ -29,7 +29,7 @@ static void one_call(void)
 /* The child that may not be starved. */
 static _Noreturn void measured(void)
 {
-    struct itimerval often = {{0, 1000}, {0, 1000}};
+    struct itimerval often = {{0, 20000}, {0, 20000}};
 
     signal(SIGALRM, tick);
     raw(SYS_setitimer, ITIMER_REAL, &often, NULL);

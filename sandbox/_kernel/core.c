@@ -414,20 +414,22 @@ struct syscall_info {
     uint64_t ret_data;
 };
 
-/* SIGKILL ends any stop, and a task that is killed stops once more on its way out (PTRACE_EVENT_EXIT), where requests
- * succeed and tell of that stop instead. */
+/* SIGKILL ends any stop. A task that is killed may stop once more on its way out (PTRACE_EVENT_EXIT), and the id of a
+ * leader killed by another thread's execve stops for that (PTRACE_EVENT_EXEC); requests succeed there, and tell of that
+ * stop instead. */
 static long is_over(void)
 {
     errno = ESRCH;
     return -1;
 }
 
-static int is_exit_stop(int code)
+/* The si_code of a stop for an event (ptrace(2)). A guest may give its signals any si_code. */
+static int is_event(int code)
 {
-    return code == (SIGTRAP | PTRACE_EVENT_EXIT << 8);
+    return (code & 0xff) == SIGTRAP && code >> 8;
 }
 
-/* A guest may give its signals any si_code; but only who really stopped again has another report to make. */
+/* Who really stopped again has another report to make. */
 static int has_report(int pid)
 {
     siginfo_t report = {0};
@@ -469,7 +471,7 @@ static long fill_signal(sb_event *event)
     event->signo = WSTOPSIG(event->status);
     event->code = info.si_code;
     event->sender = info.si_pid;
-    return got >= 0 && is_exit_stop(info.si_code) && has_report(event->pid) ? is_over() : got;
+    return got >= 0 && is_event(info.si_code) && has_report(event->pid) ? is_over() : got;
 }
 
 static long fill_message(sb_event *event)
@@ -482,7 +484,7 @@ static long fill_message(sb_event *event)
     if (got < 0 || event->status >> 16 == PTRACE_EVENT_EXIT)
         return got;
     got = request(PTRACE_GETSIGINFO, event->pid, 0, (unsigned long)&info);
-    return got >= 0 && is_exit_stop(info.si_code) ? is_over() : got;
+    return got >= 0 && info.si_code != event->status >> 8 ? is_over() : got;
 }
 
 static void fill_details(sb_event *event)
@@ -556,23 +558,16 @@ static int sleep_for_signal(sb_event *event, int64_t deadline_ns)
 
 /* ---- fairness ----
  *
- * wait4(-1) looks at tasks in a fixed order, so young tasks that stop all the time would hide an older one's
- * stop for ever. From time to time everything there is to report is taken at once and served in its order. */
+ * wait4(-1) looks at tasks in a fixed order, the youngest first, so young tasks that stop all the time would hide an
+ * older one's stop for ever. A report that is there before we slept for it is a sign of that: then all stops there are
+ * get taken at once and served in turn, and one end after them. An end is not taken ahead: the id of a process that was
+ * waited for can belong to another before its end is served. */
 
-struct report {
-    int pid, status;
-    struct rusage usage;
-};
-
-static struct report queue[512];
+static struct { int pid, status; } queue[1 << 16];
 static size_t queued, served;
+static int ending; /* who is served after the queue */
 
-static int any_report(struct report *report)
-{
-    return wait4(-1, &report->status, __WALL | __WNOTHREAD | WNOHANG, &report->usage);
-}
-
-/* A task that was killed in its stop reports again, its way out or its end: the stop before is nobody's any more. */
+/* Who is killed in its stop has another one to report, on its way out: the one before is nobody's any more. */
 static void forget_stop(int pid)
 {
     for (size_t i = 0; i < queued; i++)
@@ -580,51 +575,87 @@ static void forget_stop(int pid)
             queue[i].pid = 0;
 }
 
-static void take_all(void)
+static int has_room(void)
 {
-    queued = served = 0;
-    while (queued < sizeof queue / sizeof *queue) {
-        int pid = any_report(&queue[queued]);
-
-        if (pid <= 0)
-            return;
-        forget_stop(pid);
-        queue[queued++].pid = pid;
-    }
-}
-
-static int next_queued(sb_event *event)
-{
-    while (served < queued) {
-        const struct report *report = &queue[served++];
-
-        if (report->pid) {
-            take_status(event, report->pid, report->status, &report->usage);
-            return 1;
-        }
-    }
-    return 0;
+    return queued < sizeof queue / sizeof *queue;
 }
 
 /* __WNOTHREAD: only what this thread traces or started (wait(2)). */
+static int any_child(siginfo_t *info, int what)
+{
+    memset(info, 0, sizeof *info);
+    return waitid(P_ALL, 0, info, what | WNOHANG | __WALL | __WNOTHREAD) == 0 && info->si_pid;
+}
+
+static void take_stops(void)
+{
+    siginfo_t info;
+
+    while (has_room() && any_child(&info, WSTOPPED)) {
+        if (info.si_code != CLD_TRAPPED)
+            continue; /* a child of our caller's, stopped by job control */
+        forget_stop(info.si_pid);
+        queue[queued].pid = info.si_pid;
+        queue[queued++].status = info.si_status << 8 | 0x7f;
+    }
+}
+
+/* Tracees' stops are reported whether they are asked for or not (ptrace(2), "Death under ptrace"; kernel/exit.c), so an
+ * end shows only where no stop is left. */
+static void take_turn(void)
+{
+    siginfo_t info;
+
+    queued = served = 0;
+    do {
+        take_stops();
+        ending = any_child(&info, WEXITED | WNOWAIT) ? info.si_pid : 0;
+    } while (ending && info.si_code == CLD_TRAPPED && has_room());
+}
+
+static int report_of(int who, sb_event *event)
+{
+    struct rusage usage;
+    int status, pid = wait4(who, &status, __WALL | __WNOTHREAD | WNOHANG, &usage);
+
+    if (pid > 0)
+        take_status(event, pid, status, &usage);
+    return pid;
+}
+
+static int next_in_turn(sb_event *event)
+{
+    int last = ending;
+
+    while (served < queued) {
+        int pid = queue[served].pid, status = queue[served].status;
+
+        served++;
+        if (pid && !has_report(pid))
+            return take_status(event, pid, status, NULL), 1;
+    }
+    ending = 0;
+    return last && report_of(last, event) > 0;
+}
+
 int sb_wait(sb_event *event, int64_t deadline_ns)
 {
-    for (;;) {
-        struct report report;
+    for (int slept = 0;; slept = 1) {
         int done, pid;
 
         if (stops_until_control-- == 0) {
             stops_until_control = CONTROL_INTERVAL;
             if (poll_control(event, deadline_ns))
                 return 0;
-            if (served == queued)
-                take_all();
         }
-        if (next_queued(event))
+        if (next_in_turn(event))
             return 0;
-        pid = any_report(&report);
-        if (pid > 0)
-            return take_status(event, pid, report.status, &report.usage), 0;
+        pid = report_of(-1, event);
+        if (pid > 0) {
+            if (!slept)
+                take_turn();
+            return 0;
+        }
         if (pid < 0 && errno == ECHILD)
             return event->kind = SB_NONE, 0;
         if (pid < 0 && errno != EINTR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -37,6 +38,17 @@ def test_an_unsupervised_call_does_not_stop(one: str, run: Any, python: str) -> 
 
 def test_a_refused_call_stops_once(run: Any, python: str) -> None:
     assert 1000 <= stops_of_1000(run, python, REFUSED) < 1010
+
+
+def test_stops_are_served_in_turn(run: Any) -> None:
+    """Twelve children that do nothing but stop, and an older one with 500 calls to make."""
+    victim = ("--env", f"ATTACK_VICTIM={os.getpid()}")
+    ran = run("attacks/starve-supervisor", policy="default", options=victim)
+    assert ran.status == 0, ran.out
+    stops = Counter(call["pid"] for call in ran.calls("kill"))
+    [older] = [image["pid"] for image in ran.events("exec") if image["argv"][1:] == ["measured"]]
+    assert stops[older] == 500
+    assert max(stops.values()) < 4 * stops[older]
 
 
 def peak_of(program: str, count: int) -> int:
