@@ -38,7 +38,7 @@ static int rewrite(void)
     struct shared *memory = map_shared();
     long parent = raw(SYS_getppid);
 
-    for (int i = 0; i < 1000000 && raw(SYS_getppid) == parent; i++) {
+    for (int i = 0; (i < 1000000 || natively) && raw(SYS_getppid) == parent; i++) {
         put(memory->path, memory->foreign);
         put(memory->path, memory->native);
     }

@@ -82,6 +82,9 @@ def find(name: str) -> str:
     pytest.skip(f"{name} is not installed")
 
 
+DATE = 1_704_067_200  # 2024-01-01, of everything that is made to be looked at
+
+
 class Place:
     """A working directory with files, made new for each run, so that both runs find the same."""
 
@@ -97,11 +100,18 @@ class Place:
             database.execute("create table numbers (n integer)")
             database.executemany("insert into numbers values (?)", [(n,) for n in range(100)])
         database.close()
+        self.date()
         for command in ("gzip -k text.txt", "tar cf files.tar text.txt sum.c", "git init -q repository"):
             if shutil.which(command.split()[0]):
                 self.do(*command.split())
+        self.date()
         if shutil.which("git"):
             self.commit()
+
+    def date(self) -> None:
+        """Give all files one time, whenever they were made: programs show it."""
+        for path in self.directory.iterdir():
+            os.utime(path, (DATE, DATE))
 
     def commit(self) -> None:
         (self.directory / "repository" / "file").write_text("text\n")
@@ -110,7 +120,7 @@ class Place:
         self.do(*git, "commit", "-q", "-m", "first")
 
     def do(self, *words: str) -> None:
-        dates = {"GIT_AUTHOR_DATE": "2024-01-01T00:00:00Z", "GIT_COMMITTER_DATE": "2024-01-01T00:00:00Z"}
+        dates = {"GIT_AUTHOR_DATE": f"{DATE} +0000", "GIT_COMMITTER_DATE": f"{DATE} +0000"}
         subprocess.run(words, cwd=self.directory, env={**ENV, **dates, "PATH": PATH}, check=True)
 
     def native(self, argv: tuple[str, ...], stdin: str) -> tuple[int, str, str]:
