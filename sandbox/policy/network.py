@@ -1,7 +1,7 @@
 """`[network]`: the socket families a guest may use and the TCP ports it may reach or serve.
 
-The families become rules, asked before all others; the ports are Landlock's (ABI 4). Where ports are given,
-only TCP streams are allowed: Landlock knows no ports of other protocols.
+The families become rules, asked before all others, which decide about every socket; the ports are Landlock's
+(ABI 4). Where ports are given, only TCP streams are allowed: Landlock knows no ports of other protocols.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ Fields = dict[str, Any]
 
 FAMILIES = 'a list of socket families such as "AF_INET" (empty: no network)'
 PORTS = "a list of TCP ports, 1 to 65535"
-_EACCES, _EPERM = 13, 1
+_EACCES, _EPERM, _EPROTONOSUPPORT = 13, 1, 93
 _TYPE_MASK, _SOCK_STREAM, _MSG_FASTOPEN = 0xF, 1, 0x20000000
-_IPPROTO_TCP = 6
+_IPPROTO_TCP, _IPPROTO_MPTCP = 6, 262
+_LANDLOCKED = {flags.parse("socket_family", one) for one in ("AF_UNIX", "AF_INET", "AF_INET6")}
 _SERVE = ("bind", "listen", "accept", "accept4")
+_NO_MPTCP = Refuse(_EPROTONOSUPPORT, "network.mptcp")
+_OTHERS = Refuse(_EACCES, "network.others")
+_HINT = "the program wants a socket that [network] does not open"
 
 
 def parse_network(network: Table) -> Fields:
@@ -59,9 +63,16 @@ def rules(network: Network | None, file: str) -> list[Rule]:
     """The rules a `[network]` with families stands for; none where there are none."""
     if network is None or not network.families:
         return []
-    made = [_rule(file, "network.families", "socket", _when(network), Allow("network.families"))]
+    made = [
+        # It falls back to TCP, and Landlock does not see its ports (Documentation/networking/mptcp.rst).
+        _rule(file, "network.mptcp", "socket", (_condition(2, (_IPPROTO_MPTCP,)),), _NO_MPTCP),
+        _rule(file, "network.families", "socket", _when(network), Allow("network.families")),
+        _rule(file, "network.others", "socket", (), _OTHERS),
+    ]
     calls = ("connect", "getsockname", "getpeername", *(_SERVE if network.bind else ()))
     made += [_rule(file, "network.calls", call, (), Allow("network.calls")) for call in calls]
+    if not network.bind:
+        made += [_rule(file, "network.others", call, (), _OTHERS) for call in _SERVE]
     if network.connect or network.bind:
         # It opens a connection without connect(2), which Landlock does not see (tcp(7), TCP_FASTOPEN).
         fast = Refuse(_EPERM, "network.fastopen")
@@ -73,10 +84,12 @@ def rules(network: Network | None, file: str) -> list[Rule]:
 
 
 def _when(network: Network) -> tuple[Condition, ...]:
-    families = tuple(sorted(flags.parse("socket_family", one) for one in network.families))
-    conditions = [_condition(0, families)]
-    if network.connect or network.bind:
-        conditions += [_condition(1, (_SOCK_STREAM,), _TYPE_MASK), _condition(2, (0, _IPPROTO_TCP))]
+    families = {flags.parse("socket_family", one) for one in network.families}
+    if not (network.connect or network.bind):
+        return (_condition(0, tuple(sorted(families))),)
+    # Streams of other families, such as AF_VSOCK and AF_SMC, have ports that Landlock does not judge.
+    conditions = [_condition(0, tuple(sorted(families & _LANDLOCKED)))]
+    conditions += [_condition(1, (_SOCK_STREAM,), _TYPE_MASK), _condition(2, (0, _IPPROTO_TCP))]
     return tuple(conditions)
 
 
@@ -85,4 +98,5 @@ def _condition(index: int, values: tuple[int, ...], mask: int = 0xFFFF_FFFF) -> 
 
 
 def _rule(file: str, name: str, call: str, when: tuple[Condition, ...], action: Decision) -> Rule:
-    return Rule(name, table.NUMBERS[call], call, when, (), action, file)
+    hint = _HINT if action is _OTHERS else ""
+    return Rule(name, table.NUMBERS[call], call, when, (), action, file, hint=hint)

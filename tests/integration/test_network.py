@@ -18,6 +18,22 @@ extends = "default"
 families = ["AF_INET"]
 connect = [{port}]
 """
+LISTED = """
+schema = 1
+name = "listed"
+extends = "default"
+[[rule]]
+id = "sockets"
+call = ["socket", "connect"]
+verdict = "allow"
+[network]
+families = ["AF_INET"]
+connect = [{port}]
+"""
+MULTIPATH = (
+    "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262);"
+    "s.connect(('127.0.0.1', int(sys.argv[1]))); print('connected')"
+)
 CONNECT = (
     "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5); print('connected')"
 )
@@ -44,3 +60,16 @@ def test_no_network_by_default(run: Any, python: str) -> None:
         ran = run(python, "-I", "-S", "-c", CONNECT, str(server.getsockname()[1]), policy="default")
     assert ran.status != 0
     assert ran.calls("socket")[-1]["verdict"] == "refuse"
+
+
+@needs_ports
+def test_no_other_way_to_a_port(run: Any, python: str, tmp_path: Path) -> None:
+    """Landlock does not see a port of Multipath TCP; whatever the policy allows, no such socket is made."""
+    policy = tmp_path / "listed.toml"
+    policy.write_text(LISTED.format(port=1))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        ran = run(python, "-I", "-S", "-c", MULTIPATH, port, policy=str(policy))
+    assert ran.status != 0
+    [call] = ran.calls("socket")
+    assert (call["verdict"], call["errno"], call["rule"]) == ("refuse", "EPROTONOSUPPORT", "network.mptcp")

@@ -12,7 +12,9 @@ from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
 
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
+AF_PACKET, AF_VSOCK = 17, 40
 STREAM, DGRAM, RAW, CLOEXEC = 1, 2, 3, 0o2000000
+MPTCP = 262
 FASTOPEN = 0x20000000
 
 
@@ -62,6 +64,48 @@ def test_ports_to_serve() -> None:
     found = policy('families = ["AF_INET"]\nbind = [8080]')
     for name in ("bind", "listen", "accept", "accept4"):
         assert allowed(found, name, 3)
+
+
+LISTED = """
+schema = 1
+name = "listed"
+[calls]
+allow = ["@network-io"]
+[network]
+families = ["AF_INET"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("ports", "call", "args", "verdict"),
+    [
+        ("", "socket", (AF_INET, DGRAM, 17), Allow("network.families")),
+        ("", "socket", (AF_INET, STREAM, MPTCP), Refuse(93, "network.mptcp")),
+        ("", "socket", (AF_INET6, STREAM, 0), Refuse(13, "network.others")),
+        ("", "socket", (AF_PACKET, RAW, 0), Refuse(13, "network.others")),
+        ("", "socket", (AF_UNIX, STREAM, 0), Refuse(13, "network.others")),
+        ("connect = [443]", "socket", (AF_INET, STREAM, 0), Allow("network.families")),
+        ("connect = [443]", "socket", (AF_INET, STREAM, MPTCP), Refuse(93, "network.mptcp")),
+        ("connect = [443]", "socket", (AF_INET, DGRAM, 0), Refuse(13, "network.others")),
+        ("connect = [443]", "bind", (3,), Refuse(13, "network.others")),
+        ("connect = [443]", "listen", (3,), Refuse(13, "network.others")),
+        ("connect = [443]", "accept4", (3,), Refuse(13, "network.others")),
+        ("bind = [80]", "listen", (3,), Allow("network.calls")),
+    ],
+)
+def test_families_decide_whatever_the_lists_allow(
+    ports: str, call: str, args: tuple[int, ...], verdict: Allow | Refuse
+) -> None:
+    six = (*args, 0, 0, 0, 0, 0, 0)[:6]
+    found = loads(LISTED + ports, file="p.toml")
+    assert found.decide(Call(table.NUMBERS[call], six)) == verdict  # type: ignore[arg-type]
+
+
+def test_with_ports_only_families_whose_ports_are_judged() -> None:
+    found = policy('families = ["AF_INET", "AF_UNIX", "AF_VSOCK"]\nconnect = [443]')
+    assert allowed(found, "socket", AF_UNIX, STREAM, 0)
+    assert not allowed(found, "socket", AF_VSOCK, STREAM, 0)
+    assert allowed(policy('families = ["AF_VSOCK"]'), "socket", AF_VSOCK, STREAM, 0)
 
 
 @pytest.mark.parametrize(("name", "index"), [("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)])
