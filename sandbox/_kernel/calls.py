@@ -138,10 +138,11 @@ def _event_now() -> RawEvent:
     )  # fmt: skip
 
 
-def prepare() -> None:
+def prepare(*, hang_up: bool = False) -> None:
     """Make this process a supervisor: control signals blocked (they are waited for), SIGCHLD default,
-    orphans come to us. A signal that was ignored or blocked stays so. Once is enough. Raises OSError."""
-    _check(lib.sb_prepare(), "sigprocmask")
+    orphans come to us. A signal that was ignored or blocked stays so; with `hang_up`, SIGIO is waited for all
+    the same, and is then a SIGHUP to whoever waits. Once is enough. Raises OSError."""
+    _check(lib.sb_prepare(hang_up), "sigprocmask")
 
 
 def control_pending() -> bool:

@@ -57,13 +57,13 @@ static const char *const step_names[] = {
 /* How the output pump ends when the limit is passed. */
 enum { PUMP_PASSED = 99 };
 
-/* How often a busy wait loop looks at control signals and the clock between stops. */
-#define CONTROL_INTERVAL 32
+/* How often control signals are looked for where stops come without end, whatever each of them takes. */
+#define LOOK_NS 1000000
 
 static sigset_t original_mask, waited_set, control_set;
 static struct sigaction original_chld;
 static int prepared;
-static unsigned stops_until_control;
+static int64_t looked_ns;
 
 static long request(long what, int pid, unsigned long address, unsigned long data)
 {
@@ -72,7 +72,8 @@ static long request(long what, int pid, unsigned long address, unsigned long dat
 
 /* ---- the supervisor's own process ---- */
 
-int sb_prepare(void)
+/* hang_up: whether SIGIO is a control signal, too, whatever our caller does with it. */
+int sb_prepare(int hang_up)
 {
     static const int controls[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
     struct sigaction old, standard = { .sa_handler = SIG_DFL };
@@ -89,6 +90,8 @@ int sb_prepare(void)
         if (sigaction(controls[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN &&
             !sigismember(&original_mask, controls[i]))
             sigaddset(&control_set, controls[i]);
+    if (hang_up)
+        sigaddset(&control_set, SIGIO);
     waited_set = control_set;
     sigaddset(&waited_set, SIGCHLD);
     /* A guest that took the terminal's foreground must not stop us when we write a line to it. */
@@ -113,8 +116,10 @@ int sb_control_pending(void)
 
     if (sigpending(&pending) < 0)
         return -errno;
-    return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM) || sigismember(&pending, SIGHUP) ||
-           sigismember(&pending, SIGQUIT);
+    for (int signo = 1; signo < NSIG; signo++)
+        if (sigismember(&control_set, signo) == 1 && sigismember(&pending, signo) == 1)
+            return 1;
+    return 0;
 }
 
 /* An undumpable process cannot be traced, nor its /proc entries opened, by an ordinary user's guest. */
@@ -514,7 +519,8 @@ static int64_t now_ns(void)
 static int take_signal(sb_event *event, const siginfo_t *info)
 {
     event->kind = SB_SIGNAL;
-    event->signo = info->si_signo;
+    /* Our host is gone: a hang-up, but one that does not go by what the host does with SIGHUP. */
+    event->signo = info->si_signo == SIGIO ? SIGHUP : info->si_signo;
     event->code = info->si_code;
     event->sender = info->si_pid;
     return 0;
@@ -531,6 +537,16 @@ static int poll_control(sb_event *event, int64_t deadline_ns)
     if (deadline_ns >= 0 && now_ns() >= deadline_ns)
         return event->kind = SB_DEADLINE, 1;
     return 0;
+}
+
+static int is_time_to_look(int64_t deadline_ns)
+{
+    int64_t now = now_ns();
+
+    if (now - looked_ns < LOOK_NS && (deadline_ns < 0 || now < deadline_ns))
+        return 0;
+    looked_ns = now;
+    return 1;
 }
 
 static int sleep_for_signal(sb_event *event, int64_t deadline_ns)
@@ -643,11 +659,8 @@ int sb_wait(sb_event *event, int64_t deadline_ns)
     for (int slept = 0;; slept = 1) {
         int done, pid;
 
-        if (stops_until_control-- == 0) {
-            stops_until_control = CONTROL_INTERVAL;
-            if (poll_control(event, deadline_ns))
-                return 0;
-        }
+        if (is_time_to_look(deadline_ns) && poll_control(event, deadline_ns))
+            return 0;
         if (next_in_turn(event))
             return 0;
         pid = report_of(-1, event);

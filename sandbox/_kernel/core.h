@@ -54,7 +54,7 @@ typedef struct {
     int32_t status; /* raw wait status, where the child ended without a word */
 } sb_failure;
 
-int sb_prepare(void);
+int sb_prepare(int hang_up);
 int sb_control_pending(void);
 int sb_protect(void);
 int sb_launch(const sb_spec *spec, sb_failure *failure, sb_event *event);

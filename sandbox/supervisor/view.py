@@ -29,7 +29,11 @@ class StopView:
         return len(self._tasks) + self._making()
 
     def is_guest(self, pid: int) -> bool:
-        return self._tasks.get(pid) is not None or self._is_zombie(pid)
+        return self._tasks.get(pid) is not None or self._is_newborn(pid) or self._is_zombie(pid)
+
+    def _is_newborn(self, pid: int) -> bool:
+        """Whether a task is ours that has not stopped yet: others know its id as soon as it is made."""
+        return self._making() > 0 and tracer_of(pid) == os.getpid()
 
     def _is_zombie(self, pid: int) -> bool:
         """Whether a guest of this id is gone but not waited for by its parent, which is a guest or we."""
@@ -113,6 +117,15 @@ def process_state(pid: int) -> tuple[str, int]:
         return fields[0].decode(), int(fields[1])
     except (OSError, ValueError, IndexError):
         return "", 0
+
+
+def tracer_of(pid: int) -> int:
+    """The process that traces a task (proc_pid_status(5)); 0 where none does, or there is no such task."""
+    try:
+        with open(f"/proc/{pid}/status", "rb", buffering=0) as file:
+            return int(file.read(4096).partition(b"\nTracerPid:")[2].split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _group_of(pid: int) -> int:

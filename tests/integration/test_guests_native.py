@@ -73,6 +73,7 @@ HOLDS = [
     Row("musl", "stubs-ostoo native"),
     Row("musl glibc", "exec-thread"),
     Row("musl glibc", "threads-many", says="200 threads ran\n"),
+    Row("musl glibc", "newborn-signals 20", says="40 newborns signalled\n"),
     Row("musl glibc", "fork-tree", says="31 processes ran\n"),
     Row("musl glibc", "fork-tree 1", says="1 processes ran\n"),
     Row("musl", "bomb 4"),
