@@ -229,7 +229,7 @@ def _check_entry(header: Header, loads: list[Segment]) -> None:
 
 
 def _truncated(what: str) -> str:
-    return f"is a truncated ELF: {what} reaches beyond the end of the file"
+    return f"is a truncated ELF: the file ends before the end of {what}"
 
 
 def _shown(text: str) -> str:
