@@ -7,6 +7,7 @@ So the host keeps its children, handlers, signal mask, affinity, umask and descr
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pickle
@@ -19,9 +20,14 @@ from sandbox.errors import AuditError, InternalError, UsageError
 from sandbox.outcome import Outcome, Usage
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
-from sandbox.runner import WAIVERS, Request, effective
+from sandbox.request import WAIVERS, Request, effective
 
-_WORKER = "import sys; sys.path[:0] = [{root!r}]; from sandbox.worker import main; main({request}, {result})"
+# Ctrl-C comes to us and to the worker: what it says of it is nobody's to read.
+_WORKER = (
+    "import signal, sys; signal.getsignal(2) is signal.SIG_IGN or signal.signal(2, signal.SIG_DFL);"
+    " sys.path[:0] = [{root!r}]; from sandbox.worker import main; main({request}, {result})"
+)
+_ERRORS = {error.__name__: error for error in (AuditError, InternalError, UsageError)}
 _File = int | IO[Any] | None
 
 
@@ -121,8 +127,8 @@ def _check_text(value: object) -> None:
 
 
 def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes | None) -> Outcome:
-    request_read, request_write = os.pipe()
-    result_read, result_write = os.pipe()
+    request_read, request_write = _pipe()
+    result_read, result_write = _pipe()
     try:
         process = _start(request_read, result_write, streams)
     except BaseException:
@@ -141,6 +147,17 @@ def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes |
             os.close(request_write)
             os.close(result_read)
     return _outcome(answer, out, err)
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe whose ends are none of 0 to 2, which are the guest's, also where the host has closed them."""
+    ends = os.pipe()
+    try:
+        first, second = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
+    finally:
+        for end in ends:
+            os.close(end)
+    return first, second
 
 
 def _start(request: int, result: int, streams: tuple[_File, _File, _File]) -> subprocess.Popen[bytes]:
@@ -172,7 +189,7 @@ def _receive(fd: int) -> dict[str, Any]:
 
 def _outcome(answer: dict[str, Any], out: bytes | None, err: bytes | None) -> Outcome:
     if "error" in answer:
-        raise AuditError(answer["error"])
+        raise _ERRORS[answer["kind"]](answer["error"])
     fields = answer["outcome"]
     fields["usage"] = Usage(**fields["usage"])
     fields["waivers"] = tuple(fields["waivers"])

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from sandbox import elf, rules
 from sandbox._kernel import calls
@@ -17,7 +17,7 @@ from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxE
 from sandbox.launch import cgroup, confine, identity, namespaces, output, scratch
 from sandbox.launch import program as launch
 from sandbox.outcome import Outcome, Usage
-from sandbox.policy.model import Limits, Policy
+from sandbox.request import Request, working_directory
 from sandbox.rules import files
 from sandbox.rules.files import Right
 from sandbox.seccomp import bpf
@@ -33,34 +33,22 @@ _ALWAYS = {"ptrace": "full", "seccomp": "full", "no-new-privs": "full"}
 _SIGSYS_STATUS = 128 + 31
 
 
-_LIMITS = ("wall", "cpu", "memory", "processes", "output", "file-size", "open-files", "audit-size")
-WAIVERS = (*_LIMITS, "landlock", "root")
-"""What a caller may waive for a run, by name and for a reason."""
-
-
-class Request(NamedTuple):
-    """One run: what to start and under which policy. Strings may hold surrogate-escaped bytes."""
-
-    argv: tuple[str, ...]
-    policy: Policy
-    cwd: str | None = None
-    env: tuple[str, ...] = ()
-    waivers: tuple[str, ...] = ()
-    closed: frozenset[int] = frozenset()
-    level: Literal["decisions", "all"] = "decisions"
-    user: str | None = None
-
-
 class Result(NamedTuple):
     """An outcome, the exit status of a command that reports it, and for the person a hint, or ''.
 
-    The warning, or '', tells what the run left behind.
+    The warning, or '', tells what the run left behind. `forced`: it did not go when it was asked to.
     """
 
     outcome: Outcome
     exit_status: int
     hint: str = ""
     warning: str = ""
+    forced: bool = False
+
+
+def setup_error(error: Exception, waivers: tuple[str, ...] = ()) -> Outcome:
+    """The outcome of a run that was not begun."""
+    return Outcome("setup-error", str(error), usage=Usage(), enforcement={}, waivers=waivers)
 
 
 def supervise(request: Request, log: AuditLog, outer: Mapping[str, str]) -> Result:
@@ -213,7 +201,7 @@ class _Run:
     def _places(self, program: launch.Program, user: tuple[int, int] | None) -> dict[str, str]:
         """What `${…}` in `[files]` stands for in this run."""
         names = {"program": os.path.realpath(program.path)}
-        directory = os.path.realpath(self.request.cwd or ".")
+        directory = working_directory(self.request.cwd)
         if directory != "/":  # which would be everything
             names["cwd"] = directory
         if self.policy.files is not None and self.policy.files.scratch:
@@ -267,7 +255,8 @@ class _Run:
             self._usage(), self.enforcement, self._waivers(),
         )  # fmt: skip
         bad = ending.status not in ("ok", "limit")
-        return Result(outcome, _exit_status(ending), self._hint() if bad else "")
+        hint = self._hint() if bad else ""
+        return Result(outcome, _exit_status(ending), hint, forced=ending.forced)
 
     def failed(self, error: SandboxError) -> Result:
         """The result of a run that could not be started, or that ended closed."""
@@ -337,21 +326,3 @@ def _text(value: str) -> str:
 
 def _rfc3339(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
-
-
-def check_places(request: Request, audit: str | None, outcome: str | None = None) -> None:
-    """Raises UsageError where the guest could write the run's own log or outcome."""
-    cwd = os.path.realpath(request.cwd or ".")
-    confine.check_kept_from(request.policy.files, cwd, (("--audit", audit), ("--outcome", outcome)))
-
-
-def effective(policy: Policy, **changes: Any) -> Policy:
-    """The policy with limits or `[process]` values replaced, as options of a run ask for."""
-    limits = {name: changes[name] for name in Limits._fields if changes.get(name) is not None}
-    process = {name: changes[name] for name in ("vfork", "max") if changes.get(name) is not None}
-    return policy._replace(
-        limits=policy.limits._replace(**limits), process=policy.process._replace(**process)
-    )
-
-
-__all__: Sequence[str] = ("Request", "Result", "effective", "supervise")

@@ -1,7 +1,7 @@
 """The supervisor process that `sandbox.run` starts: takes one pickled request, gives back one outcome.
 
 The request pipe stays open as long as the host wants the run: when the host dies or gives up, its end
-closes, the kernel sends us SIGHUP (fcntl(2), F_SETSIG), and the guest is ended as at a hang-up.
+closes, the kernel sends us SIGIO (fcntl(2), F_SETSIG), and the guest is ended as at a hang-up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from sandbox._kernel import calls
 from sandbox.audit.sinks import open_sink
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import SandboxError
-from sandbox.runner import Request, Result, check_places, supervise
+from sandbox.request import Request, check_places, missing_stdio
+from sandbox.runner import Result, supervise
 
 _F_SETSIG = 10
 
@@ -39,9 +40,9 @@ def _exactly(fd: int, length: int) -> bytes:
 
 
 def _hang_up_with(fd: int) -> None:
-    calls.prepare()  # from here on SIGHUP is waited for
+    calls.prepare(hang_up=True)
     fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(fd, _F_SETSIG, int(signal.SIGHUP))
+    fcntl.fcntl(fd, _F_SETSIG, int(signal.SIGIO))
     fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
     try:
         if os.read(fd, 1) == b"":
@@ -50,19 +51,25 @@ def _hang_up_with(fd: int) -> None:
         pass
 
 
+def _serve(request: Request, message: dict[str, Any]) -> dict[str, Any]:
+    check_places(request, message["audit"])
+    sinks = [] if message["audit"] is None else [open_sink(message["audit"])]
+    result: Result = supervise(request, AuditLog(sinks), message["environ"])
+    return {"outcome": result.outcome.as_dict(), "hint": result.hint}
+
+
 def main(request_fd: int, result_fd: int) -> None:
     """Serve one run; the result goes to `result_fd` as JSON."""
+    missing = missing_stdio()
     message = _receive(request_fd)
     _hang_up_with(request_fd)
     request: Request = message["request"]
     try:
-        check_places(request, message["audit"])
-        sinks = [] if message["audit"] is None else [open_sink(message["audit"])]
+        answer = _serve(request._replace(closed=missing), message)
     except SandboxError as error:
-        answer: dict[str, Any] = {"error": str(error)}
-    else:
-        result: Result = supervise(request, AuditLog(sinks), message["environ"])
-        answer = {"outcome": result.outcome.as_dict(), "hint": result.hint}
+        answer = {"error": str(error), "kind": type(error).__name__}
+    except Exception as error:
+        answer = {"error": f"supervisor failed: {type(error).__name__}: {error}", "kind": "InternalError"}
     data = json.dumps(answer).encode()
     try:
         while data:

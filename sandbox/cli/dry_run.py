@@ -6,7 +6,7 @@ import os
 
 from sandbox.doctor.plan import plan
 from sandbox.errors import SandboxError
-from sandbox.runner import Request
+from sandbox.request import Request
 
 
 def show(request: Request, *, logged: bool) -> int:

@@ -9,7 +9,7 @@ from sandbox.errors import UsageError
 from sandbox.launch.confine import checked_paths
 from sandbox.policy.model import Files, Limits, Policy
 from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size
-from sandbox.runner import WAIVERS
+from sandbox.request import WAIVERS
 
 
 class Option(NamedTuple):

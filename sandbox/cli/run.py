@@ -18,8 +18,10 @@ from sandbox.audit.text import escape
 from sandbox.audit.writer import AuditLog
 from sandbox.cli.limits import limited, waived, with_files
 from sandbox.errors import AuditError, SandboxError, UsageError
+from sandbox.outcome import Outcome
 from sandbox.policy.load import load
-from sandbox.runner import Request, Result, check_places, effective, supervise
+from sandbox.request import Request, check_places, effective, missing_stdio
+from sandbox.runner import Result, setup_error, supervise
 
 NAME = "run-untrusted-binary"
 EPILOG = """\
@@ -119,18 +121,6 @@ def _command(words: list[str], *, optional: bool) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _missing_stdio() -> frozenset[int]:
-    """Descriptors 0 to 2 that the caller closed: kept busy here, closed in the guest."""
-    missing = set()
-    for fd in range(3):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-            missing.add(fd)
-    return frozenset(missing)
-
-
 def say(text: str) -> None:
     """One line on standard error, whatever the text holds."""
     try:
@@ -148,11 +138,11 @@ def _open_outcome(path: str | None) -> int | None:
         raise UsageError(f"--outcome {path}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _write_outcome(fd: int | None, result: Result) -> None:
+def _write_outcome(fd: int | None, outcome: Outcome) -> None:
     if fd is None:
         return
     try:
-        data = json.dumps(result.outcome.as_dict()).encode() + b"\n"
+        data = json.dumps(outcome.as_dict()).encode() + b"\n"
         while data:
             data = data[os.write(fd, data) :]
         os.close(fd)
@@ -161,35 +151,49 @@ def _write_outcome(fd: int | None, result: Result) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    missing = _missing_stdio()
+    missing = missing_stdio()
     options = _parser().parse_args(arguments)
+    if options.dry_run:
+        from sandbox.cli import dry_run
+
+        request = _request(options, missing)
+        check_places(request, options.audit, options.outcome)
+        return dry_run.show(request, logged=options.audit is not None)
+    outcome_fd = _open_outcome(options.outcome)
+    try:
+        result = _supervise(options, missing)
+    except (SandboxError, OSError) as error:
+        _write_outcome(outcome_fd, setup_error(error))
+        raise
+    _report(options, result)
+    _write_outcome(outcome_fd, result.outcome)
+    return result.exit_status
+
+
+def _supervise(options: argparse.Namespace, missing: frozenset[int]) -> Result:
+    request = _request(options, missing)
+    if options.audit == "-" and 2 in missing:
+        raise UsageError("--audit -: standard error is closed")
+    check_places(request, options.audit, options.outcome)
+    sinks = [] if options.audit is None else [open_sink(options.audit)]
+    return supervise(request, AuditLog(sinks), os.environ)
+
+
+def _request(options: argparse.Namespace, missing: frozenset[int]) -> Request:
     waivers = waived(options.waive)
     policy = with_files(limited(load(options.policy), options, waivers), options)
     policy = effective(policy, vfork=options.vfork)
     command = _command(options.command, optional=options.dry_run)
-    request = Request(
+    return Request(
         command, policy, options.cwd, tuple(options.env), waivers, missing,
         options.audit_level, options.user,
     )  # fmt: skip
-    if options.dry_run:
-        from sandbox.cli import dry_run
-
-        check_places(request, options.audit, options.outcome)
-        return dry_run.show(request, logged=options.audit is not None)
-    if options.audit == "-" and 2 in missing:
-        raise UsageError("--audit -: standard error is closed")
-    sinks = [] if options.audit is None else [open_sink(options.audit)]
-    outcome_fd = _open_outcome(options.outcome)
-    check_places(request, options.audit, options.outcome)
-    result = supervise(request, AuditLog(sinks), os.environ)
-    _report(options, result)
-    _write_outcome(outcome_fd, result)
-    return result.exit_status
 
 
 def _report(options: argparse.Namespace, result: Result) -> None:
     outcome = result.outcome
-    if options.verbose or outcome.status in ("violation", "limit", "setup-error", "internal-error"):
+    bad = result.forced or outcome.status in ("violation", "limit", "setup-error", "internal-error")
+    if options.verbose or bad:
         say(outcome.reason)
     if result.warning:
         say(f"warning: {result.warning}")

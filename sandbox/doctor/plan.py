@@ -22,8 +22,8 @@ from sandbox.errors import NotRunnableError, SandboxError, SetupError
 from sandbox.launch import cgroup, confine, identity, namespaces
 from sandbox.launch import program as launch
 from sandbox.policy.model import Policy
+from sandbox.request import Request
 from sandbox.rules import files
-from sandbox.runner import Request
 from sandbox.seccomp import bpf
 from sandbox.seccomp.compile import compile_policy
 

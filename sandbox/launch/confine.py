@@ -170,8 +170,8 @@ def check_kept_from(files: Files | None, cwd: str, kept: Iterable[tuple[str, str
         return
     roots = _real(files.write, {} if cwd == "/" else {"cwd": cwd})
     for option, path in kept:
-        if path is None or not os.path.isfile(path):
-            continue
+        if path is None or (os.path.exists(path) and not os.path.isfile(path)):
+            continue  # a device or a pipe keeps nothing that could be changed
         if covered(os.path.realpath(path), roots):
             raise UsageError(f"{option} {path}: the guest may write there; choose a place it may not")
 

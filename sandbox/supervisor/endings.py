@@ -10,7 +10,7 @@ from sandbox.outcome import Status
 from sandbox.supervisor.stops import Exited, Killed
 from sandbox.syscalls.flags import signal_name
 
-SIGSYS = 31
+SIGKILL, SIGSYS = 9, 31
 
 
 class Ending(NamedTuple):
@@ -22,6 +22,8 @@ class Ending(NamedTuple):
     signal: str | None = None
     rule: str | None = None
     signo: int = 0
+    forced: bool = False
+    """It did not go when a control signal asked it to, and was killed."""
 
 
 class ExecFailedError(SandboxError):
@@ -38,6 +40,7 @@ class Endings:
     def __init__(self) -> None:
         self._first: Ending | None = None
         self._main: Ending | None = None
+        self._forced = ""
         self._sigsys_sent: dict[int, int] = {}
         self._policy_killed: set[int] = set()
 
@@ -48,6 +51,10 @@ class Endings:
     def limit(self, which: str, reason: str) -> bool:
         """A limit ended the run. False where something else had done so before."""
         return self._set(Ending("limit", reason, rule=which))
+
+    def forced(self, when: str) -> None:
+        """The run is ended for a control signal; `when` is such as "2 s after SIGTERM"."""
+        self._forced = self._forced or when
 
     def killed_by_policy(self, tgid: int, rule: str) -> None:
         """The supervisor makes this process die of SIGSYS."""
@@ -84,7 +91,10 @@ class Endings:
             self._main = Ending(status, f"exit status {stop.code}", exit_code=stop.code)
             return
         name = signal_name(stop.signo)
-        self._main = Ending("signaled", f"killed by {name}", signal=name, signo=stop.signo)
+        ending = Ending("signaled", f"killed by {name}", signal=name, signo=stop.signo)
+        if self._forced and stop.signo == SIGKILL:
+            ending = ending._replace(reason=f"{ending.reason} {self._forced}", forced=True)
+        self._main = ending
 
     def result(self) -> Ending:
         """The run's ending. Raises InternalError where the main guest never ended."""

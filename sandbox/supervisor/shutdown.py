@@ -10,14 +10,16 @@ from collections.abc import Callable
 from sandbox._kernel import calls
 from sandbox.errors import InternalError
 from sandbox.policy.model import Limits
-from sandbox.supervisor.clock import DRAIN_NS, Clock
+from sandbox.supervisor.clock import DRAIN_NS, GRACE_NS, Clock
 from sandbox.supervisor.endings import Endings
 from sandbox.supervisor.meter import Meter, Passed, memory_passed
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import Control, Exited, Killed
 from sandbox.supervisor.tracee import Tasks
+from sandbox.syscalls.flags import signal_name
 
 SIGKILL = 9
+GRACE_S = GRACE_NS // 1_000_000_000
 
 
 class Shutdown:
@@ -32,7 +34,7 @@ class Shutdown:
         self._limits = limits
         self._tasks = tasks
         self._recorder = recorder
-        self._controls = 0
+        self._controls: list[str] = []
         self.endings = Endings()
         # The two count differently: pages shared since a fork are one to the kernel, and to us one in each.
         self.meter = Meter(limits._replace(memory=None) if memory_kept else limits)
@@ -54,6 +56,7 @@ class Shutdown:
                 wall = self._limits.wall or 0.0
                 self.passed(Passed("wall", wall, f"wall-clock limit of {wall:g} s"))
             case "grace":
+                self.endings.forced(f"{GRACE_S} s after {self._controls[0]}")
                 self.close()
             case "meter":
                 found = self.meter.look(self._tasks.all(), sharing)
@@ -85,8 +88,9 @@ class Shutdown:
 
     def on_control(self, stop: Control) -> None:
         """Ctrl-C, SIGTERM, SIGHUP or SIGQUIT: first to the main guest; the second one ends everything."""
-        self._controls += 1
-        if self._controls > 1:
+        self._controls.append(signal_name(stop.signo))
+        if len(self._controls) > 1:
+            self.endings.forced(f"at a second signal, {self._controls[-1]}")
             self.close()
             if self.pump:
                 self.send(self.pump, SIGKILL)

@@ -89,11 +89,15 @@ def test_default_action_ends_the_run(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
-def test_a_deaf_guest_is_killed_after_its_grace(name: str) -> None:
-    process = start(DEAF)
+def test_a_deaf_guest_is_killed_after_its_grace(name: str, tmp_path: Path) -> None:
+    outcome = tmp_path / "outcome.json"
+    process = start(DEAF, "--outcome", str(outcome))
     process.send_signal(getattr(signal, name))
-    process.communicate(timeout=HANG)
+    _, err = process.communicate(timeout=HANG)
     assert process.returncode == 128 + signal.SIGKILL
+    reason = f"killed by SIGKILL 2 s after {name}"
+    assert json.loads(outcome.read_text())["reason"] == reason
+    assert err == f"run-untrusted-binary: {reason}\n"
 
 
 def test_a_second_interrupt_kills_at_once(tmp_path: Path) -> None:
@@ -103,7 +107,9 @@ def test_a_second_interrupt_kills_at_once(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=HANG)
     assert process.returncode == 128 + signal.SIGKILL
-    assert json.loads(outcome.read_text())["signal"] == "SIGKILL"
+    told = json.loads(outcome.read_text())
+    assert (told["status"], told["signal"]) == ("signaled", "SIGKILL")
+    assert told["reason"].startswith("killed by SIGKILL at a second signal, SIG")
 
 
 def test_a_spinning_guest_does_not_hide_a_signal() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import sandbox
-from sandbox.errors import PolicyError, UsageError
+from sandbox.errors import AuditError, PolicyError, UsageError
 
 HOST = sys.executable
 # One that any user may run: a guest of root's is nobody.
@@ -150,10 +150,52 @@ def test_runs_from_many_threads_at_once() -> None:
     assert codes == {number: number for number in range(1, 7)}
 
 
-def test_no_guest_outlives_its_host(tmp_path: Path) -> None:
+def test_wrong_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "new.jsonl"
+    with pytest.raises(UsageError, match="the guest may write there"):
+        sandbox.run(["/bin/true"], policy="workspace", cwd=tmp_path, audit=log)
+    assert not log.exists()
+    with pytest.raises(AuditError, match="cannot open the audit log"):
+        sandbox.run(["/bin/true"], audit=tmp_path / "no" / "such")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(UsageError, match="the working directory is there no more"):
+        sandbox.run(["/bin/true"])
+
+
+CLOSED = """
+import os, sandbox, sys
+kept = os.dup(1)
+for fd in {fds}: os.close(fd)
+code = "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:3])"
+done = sandbox.run(["{python}", "-I", "-S", "-c", code]{more})
+os.write(kept, b"%s %s" % (done.status.encode(), done.stdout or b""))
+"""
+
+
+@pytest.mark.parametrize(
+    ("fds", "more", "says"),
+    [
+        ("(0,)", ", capture_output=True", b"ok [0, 1, 2]\n"),
+        ("(1, 2)", ", capture_output=True", b"ok [0, 1, 2]\n"),
+        ("(0, 1, 2)", ", capture_output=True", b"ok [0, 1, 2]\n"),
+        ("(0, 2)", ", stdout=kept", b"[0, 1]\nok "),
+    ],
+)
+def test_a_host_without_standard_descriptors(fds: str, more: str, says: bytes) -> None:
+    code = CLOSED.format(fds=fds, more=more, python=PYTHON)
+    done = subprocess.run([HOST, "-P", "-c", code], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == says
+
+
+@pytest.mark.parametrize("sighup", ["SIG_DFL", "SIG_IGN"])
+def test_no_guest_outlives_its_host(sighup: str) -> None:
     """The host is killed in the middle of a run: the supervisor hears of it and ends the guest."""
     code = (
-        f"import sandbox, sys; sandbox.run(['{PYTHON}', '-I', '-S', '-c', "
+        f"import sandbox, signal; signal.signal(signal.SIGHUP, signal.{sighup});"
+        f"sandbox.run(['{PYTHON}', '-I', '-S', '-c', "
         "'import os,signal; os.write(1, b\"%d\\\\n\" % os.getpid()); signal.pause()'])"
     )
     host = subprocess.Popen([HOST, "-P", "-c", code], stdout=subprocess.PIPE)

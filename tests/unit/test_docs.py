@@ -28,8 +28,8 @@ from sandbox.policy.emulations import EMULATION_CALLS
 from sandbox.policy.groups import GROUPS
 from sandbox.policy.load import load, loads, shipped
 from sandbox.policy.model import Environment, Files, Limits, Network, Process, RewriteSpec, Waiver
+from sandbox.request import WAIVERS
 from sandbox.rules import files
-from sandbox.runner import WAIVERS
 from sandbox.syscalls import table
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,6 +20,7 @@ RANKS = [
     {"_kernel", "elf", "policy"},
     {"seccomp", "rules", "audit"},
     {"launch", "supervisor"},
+    {"request"},
     {"runner"},
     {"client", "worker", "report", "oci", "policytools", "attack", "doctor"},
     {"conformance"},

@@ -1,0 +1,71 @@
+"""One run as it is asked for: what to start, under which policy, and what is checked before it is begun."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal, NamedTuple
+
+from sandbox.errors import UsageError
+from sandbox.launch import confine
+from sandbox.policy.model import Limits, Policy
+
+_LIMITS = ("wall", "cpu", "memory", "processes", "output", "file-size", "open-files", "audit-size")
+WAIVERS = (*_LIMITS, "landlock", "root")
+"""What a caller may waive for a run, by name and for a reason."""
+
+
+class Request(NamedTuple):
+    """One run: what to start and under which policy. Strings may hold surrogate-escaped bytes."""
+
+    argv: tuple[str, ...]
+    policy: Policy
+    cwd: str | None = None
+    env: tuple[str, ...] = ()
+    waivers: tuple[str, ...] = ()
+    closed: frozenset[int] = frozenset()
+    level: Literal["decisions", "all"] = "decisions"
+    user: str | None = None
+
+
+def effective(policy: Policy, **changes: Any) -> Policy:
+    """The policy with limits or `[process]` values replaced, as options of a run ask for."""
+    limits = {name: changes[name] for name in Limits._fields if changes.get(name) is not None}
+    process = {name: changes[name] for name in ("vfork", "max") if changes.get(name) is not None}
+    return policy._replace(
+        limits=policy.limits._replace(**limits), process=policy.process._replace(**process)
+    )
+
+
+def missing_stdio() -> frozenset[int]:
+    """Descriptors 0 to 2 that the caller closed: kept busy here, closed in the guest."""
+    missing = set()
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            missing.add(fd)
+    return frozenset(missing)
+
+
+def working_directory(given: str | None) -> str:
+    """The guest's working directory by its full path. Raises UsageError where it was deleted."""
+    try:
+        return os.path.realpath(given or os.getcwd())
+    except FileNotFoundError:
+        raise UsageError("the working directory is there no more; give another with --cwd DIR") from None
+
+
+def check_places(request: Request, audit: str | None, outcome: str | None = None) -> None:
+    """Raises UsageError where the guest could write the run's log or outcome, or both are one file."""
+    log = None if audit == "-" else audit
+    kept = (("--audit", log), ("--outcome", outcome))
+    confine.check_kept_from(request.policy.files, working_directory(request.cwd), kept)
+    if log is not None and outcome is not None and _same_file(log, outcome):
+        raise UsageError(f"--audit and --outcome are the same file: {outcome}")
+
+
+def _same_file(one: str, other: str) -> bool:
+    if os.path.isfile(one) and os.path.isfile(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other) and not os.path.exists(one)
