@@ -26,9 +26,10 @@ CALLS: dict[int, str] = {
     16: "ioctl fd:fd request:uint:ioctl arg:ulong",
     17: "pread64 fd:fd buf:ptr count:ulong offset:long",
     18: "pwrite64 fd:fd buf:ptr count:ulong offset:long",
-    # readv, writev, preadv and pwritev type fd unsigned long; fdget() takes 32 bits of it.
-    19: "readv fd:fd iov:ptr iovcnt:ulong",
-    20: "writev fd:fd iov:ptr iovcnt:ulong",
+    # readv, writev, preadv and pwritev type fd unsigned long; fdget() takes 32 bits of it. So does
+    # import_iovec() of the number of vectors, whichever call passes it on.
+    19: "readv fd:fd iov:ptr iovcnt:uint",
+    20: "writev fd:fd iov:ptr iovcnt:uint",
     21: "access path:path mode:int:access_mode",
     22: "pipe pipefd:ptr",
     23: "select nfds:int readfds:ptr writefds:ptr exceptfds:ptr timeout:ptr",
