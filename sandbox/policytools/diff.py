@@ -1,21 +1,21 @@
-"""`policy diff`: which calls two policies treat differently, by what they decide, not by how they say it."""
+"""`policy diff`: which calls two policies treat differently, by what calls get, not by how they say it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from sandbox import rules
 from sandbox.outcome import Allow, Decision
 from sandbox.policy.model import Condition, Policy, RewriteSpec, Rule
 from sandbox.policytools import words
-from sandbox.policytools.boxes import EVERYTHING, Budget, TooManyCasesError, decided, example
+from sandbox.policytools.boxes import EVERYTHING, Budget, TooManyCasesError, example
+from sandbox.policytools.outcomes import Action, outcomes
 from sandbox.syscalls import table
 from sandbox.syscalls.call import MASK64
 
 # More cases of one call than anybody reads.
 _MOST_CASES = 20
-
-Action = Decision | RewriteSpec
 
 
 class Change(NamedTuple):
@@ -63,7 +63,7 @@ def _changes(before: Policy, after: Policy, budget: Budget) -> Iterator[Change]:
     cases: list[Change] = []
     named = before.calls.keys() | before.rules.keys() | after.calls.keys() | after.rules.keys()
     for nr in sorted(named):
-        if not before.rules.get(nr) and not after.rules.get(nr):
+        if not any(_is_judged(policy, nr) for policy in (before, after)):
             pair = _shown(_otherwise(before, nr), nr), _shown(_otherwise(after, nr), nr)
             if pair[0] != pair[1]:
                 whole.setdefault(pair, []).append(table.name(nr))
@@ -81,6 +81,11 @@ def _changes(before: Policy, after: Policy, budget: Budget) -> Iterator[Change]:
     yield from cases
 
 
+def _is_judged(policy: Policy, nr: int) -> bool:
+    """True where rules of the policy or built-in ones may tell one such call from another."""
+    return bool(policy.rules.get(nr) or rules.refusals(policy, nr))
+
+
 def _otherwise(policy: Policy, nr: int) -> Decision:
     return policy.calls.get(nr, policy.unlisted)
 
@@ -94,10 +99,8 @@ def _cases(before: Policy, after: Policy, nr: int, budget: Budget) -> list[Chang
     budget.next_question()
     found: dict[tuple[str, str, str, str], Change] = {}
     try:
-        for box, rule in decided(EVERYTHING, _told_apart(before, nr), budget):
-            was: Action = rule.action if rule else _otherwise(before, nr)
-            for part, other in decided(box, _told_apart(after, nr), budget):
-                now: Action = other.action if other else _otherwise(after, nr)
+        for box, was in outcomes(before, nr, _told_apart(before, nr), EVERYTHING, budget):
+            for part, now in outcomes(after, nr, _told_apart(after, nr), box, budget):
                 pair = _shown(was, nr), _shown(now, nr)
                 key = (was.rule, now.rule, *pair)
                 if pair[0] != pair[1] and key not in found:

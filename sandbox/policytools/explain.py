@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sandbox import rules
 from sandbox.outcome import Allow, Decision, Emulate, Kill, Refuse, Return, Rewrite
@@ -12,9 +12,9 @@ from sandbox.policy.groups import expand
 from sandbox.policy.load import Loaded
 from sandbox.policy.model import Policy, RewriteSpec, Rule
 from sandbox.policytools import words
-from sandbox.policytools.boxes import Budget, TooManyCasesError, decided, example, fixed
+from sandbox.policytools.boxes import Budget, TooManyCasesError, example, fixed
+from sandbox.policytools.outcomes import Action, outcomes
 from sandbox.policytools.places import Place, entry_for, of_unlisted
-from sandbox.rules.view import GuestView
 from sandbox.seccomp.actions import RET_ALLOW, RET_TRACE, describe
 from sandbox.seccomp.compile import compile_policy
 from sandbox.seccomp.listing import listing
@@ -26,8 +26,6 @@ from sandbox.syscalls.call import X32_BIT, Call
 _ANSWERS = {one.name: one.summary for one in EMULATIONS}
 _BY_PATH = frozenset((*expand("@file-system"), "execve", "execveat"))
 _MOST_OTHERS = 12
-
-Action = Decision | RewriteSpec
 
 
 class Other(NamedTuple):
@@ -86,7 +84,7 @@ def explain(loaded: Loaded, nr: int, given: Mapping[int, int]) -> Explanation:
         kernel=action != RET_TRACE,
         why=_why(rule.action if rule else verdict, action),
         family=rules.family(nr),
-        builtin=_builtin(policy, call, verdict),
+        builtin=rules.refusal(policy, call) if isinstance(verdict, Allow) else None,
         confined=policy.files is not None and _runs(verdict) and table.name(nr) in _BY_PATH,
         filter_action=describe(action),
         filter_length=len(lines),
@@ -138,36 +136,13 @@ def _why(decision: Action, action: int) -> str:
             return "the answer is recorded"
 
 
-class _UnknownError(Exception):
-    """A built-in rule asked about a guest, and there is none."""
-
-
-class _Nobody:
-    """A guest nothing is known of."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise _UnknownError
-
-
-def _builtin(policy: Policy, call: Call, verdict: Decision) -> Refuse | None:
-    """What a built-in rule refuses whatever the guest's state is, though the policy allows it."""
-    if not isinstance(verdict, Allow):
-        return None
-    try:
-        found = rules.judge(policy, call, cast(GuestView, _Nobody()))
-    except _UnknownError:
-        return None
-    return found if isinstance(found, Refuse) else None
-
-
 def _others(policy: Policy, nr: int, given: Mapping[int, int]) -> tuple[Other, ...] | None:
     """What other values of the arguments not given lead to; () where all get the same."""
-    chain, otherwise = policy.rules.get(nr, ()), policy.calls.get(nr, policy.unlisted)
+    chain = policy.rules.get(nr, ())
     found: dict[tuple[str, str], Other] = {}
     budget = Budget()
     try:
-        for box, rule in decided(fixed(given), chain, budget):
-            action: Action = rule.action if rule else otherwise
+        for box, action in outcomes(policy, nr, chain, fixed(given), budget):
             values = example(box, budget)
             free = {index: values[index] for index in sorted({at for at, _ in box}) if index not in given}
             verdict = words.verdict(action, nr)

@@ -1,7 +1,8 @@
 """From a call to a verdict: the policy decides on registers, then the rule families look closer.
 
 A family says as data which calls it wants to see; those calls stop in the supervisor whenever the policy
-allows them. Adding a family touches this list and nothing else.
+allows them. What it refuses by registers alone is data too. Adding a family touches these lists and nothing
+else.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from sandbox.outcome import Allow, Emulate, Verdict
-from sandbox.policy.model import Policy
+from sandbox.outcome import Allow, Emulate, Refuse, Verdict
+from sandbox.policy.model import Policy, Rule
 from sandbox.rules import clone, execve, signals, stubs
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
@@ -23,6 +24,8 @@ _FAMILIES: tuple[tuple[tuple[str, ...], _Judge], ...] = (
     (signals.CALLS, signals.judge),
 )
 _JUDGES = {table.NUMBERS[name]: judge for names, judge in _FAMILIES for name in names}
+
+_REFUSALS: tuple[Callable[[Policy], tuple[Rule, ...]], ...] = (clone.refusals, signals.refusals)
 
 SUPERVISED: frozenset[int] = frozenset(_JUDGES)
 """Numbers of calls that always stop in the supervisor where a policy lets them run."""
@@ -45,11 +48,25 @@ HINTS = {
 """What the rules that stand here say to a person, by rule id."""
 
 
+def refusals(policy: Policy, nr: int) -> tuple[Rule, ...]:
+    """The rules that refuse call `nr` by its registers alone though the policy allows it, in their order."""
+    return tuple(rule for found in _REFUSALS for rule in found(policy) if rule.nr == nr)
+
+
+def refusal(policy: Policy, call: Call) -> Refuse | None:
+    """What the first such rule that matches answers to a call that the policy allows."""
+    for rule in refusals(policy, call.nr):
+        if rule.matches(call):
+            assert isinstance(rule.action, Refuse)
+            return rule.action
+    return None
+
+
 def judge(policy: Policy, call: Call, view: GuestView) -> Verdict:
     """The verdict on one call. Raises OSError where guest memory that must be judged cannot be read."""
     decision = policy.decide(call)
     if isinstance(decision, Emulate):
         decision = stubs.answer(decision, call, view)
     if isinstance(decision, Allow) and call.nr in _JUDGES:
-        return _JUDGES[call.nr](policy, call, view, decision)
+        return refusal(policy, call) or _JUDGES[call.nr](policy, call, view, decision)
     return decision

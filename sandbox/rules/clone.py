@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 
 from sandbox.outcome import Allow, Refuse, Verdict
-from sandbox.policy.model import Policy
+from sandbox.policy.model import Condition, Policy, Rule
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
@@ -26,31 +26,39 @@ CLONE_THREAD = 0x10000
 CLONE_UNTRACED = 0x800000
 _NAMESPACES = 0x80 | 0x20000 | 0x02000000 | 0x04000000 | 0x08000000 | 0x10000000 | 0x20000000 | 0x40000000
 
-_CLONE = table.NUMBERS["clone"]
-_CLONE3 = table.NUMBERS["clone3"]
+
+def _some(bits: int) -> Condition:
+    return Condition(0, "notin", (0,), bits)
+
+
+def _none(bits: int) -> Condition:
+    return Condition(0, "in", (0,), bits)
+
+
+def _rule(call: str, answer: Refuse, *when: Condition) -> Rule:
+    return Rule(answer.rule, table.NUMBERS[call], call, when, (), answer)
+
+
+_ALWAYS = (
+    # Its flags lie in guest memory, which can change after they are read (kernel-side copy comes later).
+    _rule("clone3", Refuse(errno.ENOSYS, "clone3-unreadable")),
+    _rule("clone", Refuse(errno.EPERM, "clone-untraced"), _some(CLONE_UNTRACED | CLONE_PTRACE)),
+    _rule("clone", Refuse(errno.EPERM, "clone-namespaces"), _some(_NAMESPACES)),
+    _rule("clone", Refuse(errno.EPERM, "clone-parent"), _some(CLONE_PARENT), _none(CLONE_THREAD)),
+)
+_WITHOUT_THREADS = (
+    _rule("clone", Refuse(errno.ENOSYS, "process.threads"), _some(CLONE_THREAD)),
+    _rule("clone", Refuse(errno.ENOSYS, "process.threads"), _some(CLONE_VM), _none(CLONE_VFORK)),
+)
+
+
+def refusals(policy: Policy) -> tuple[Rule, ...]:
+    """What is refused whatever the state of the run is."""
+    return _ALWAYS if policy.process.threads else (*_ALWAYS, *_WITHOUT_THREADS)
 
 
 def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdict:
-    """Refuse what cannot be supervised or exceeds `[process]`; else what the policy said."""
-    if call.nr == _CLONE3:
-        # Its flags lie in guest memory, which can change after they are read (kernel-side copy comes later).
-        return Refuse(errno.ENOSYS, "clone3-unreadable")
-    if call.nr == _CLONE and (refused := _judge_flags(policy, call.args[0])):
-        return refused
+    """Refuse what exceeds `[process]`; else what the policy said."""
     if policy.process.max is not None and view.tasks >= policy.process.max:
         return Refuse(errno.EAGAIN, TASK_LIMIT)
     return allowed
-
-
-def _judge_flags(policy: Policy, flags: int) -> Refuse | None:
-    if flags & (CLONE_UNTRACED | CLONE_PTRACE):
-        return Refuse(errno.EPERM, "clone-untraced")
-    if flags & _NAMESPACES:
-        return Refuse(errno.EPERM, "clone-namespaces")
-    thread = bool(flags & CLONE_THREAD)
-    if flags & CLONE_PARENT and not thread:
-        return Refuse(errno.EPERM, "clone-parent")
-    shares_memory = bool(flags & CLONE_VM) and not flags & CLONE_VFORK
-    if (thread or shares_memory) and not policy.process.threads:
-        return Refuse(errno.ENOSYS, "process.threads")
-    return None

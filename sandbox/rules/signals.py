@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 
 from sandbox.outcome import Allow, Refuse, Return, Verdict
-from sandbox.policy.model import Policy
+from sandbox.policy.model import Policy, Rule
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call, signed_32
@@ -18,16 +18,20 @@ CALLS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pid
 
 _KILL = table.NUMBERS["kill"]
 _WITH_THREAD = {table.NUMBERS["tgkill"], table.NUMBERS["rt_tgsigqueueinfo"]}
-_PIDFD_SEND = table.NUMBERS["pidfd_send_signal"]
 _OUTSIDE = "signals-outside"
 _LAST_SIGNAL = 64
+_PIDFD_SEND = "pidfd_send_signal"
+# /proc/PID, opened, serves as a pidfd of anybody's process (pidfd_send_signal(2)).
+_NO_PIDFD = Rule(_OUTSIDE, table.NUMBERS[_PIDFD_SEND], _PIDFD_SEND, (), (), Refuse(errno.ENOSYS, _OUTSIDE))
+
+
+def refusals(policy: Policy) -> tuple[Rule, ...]:
+    """What is refused whatever the state of the run is."""
+    return (_NO_PIDFD,)
 
 
 def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdict:
     """Allow a target within the run, as kill(2) finds it; ESRCH for any other, as if it did not exist."""
-    if call.nr == _PIDFD_SEND:
-        # /proc/PID, opened, serves as a pidfd of anybody's process (pidfd_send_signal(2)).
-        return Refuse(errno.ENOSYS, _OUTSIDE)
     target = signed_32(call.args[0])
     if call.nr == _KILL and target <= 0:
         return _judge_group(target, signed_32(call.args[1]), view, allowed)

@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from sandbox import rules
+from sandbox.outcome import Allow
 from sandbox.policy.load import load, loads, shipped
 from sandbox.policy.model import Policy
 from sandbox.policytools.boxes import Budget
@@ -54,6 +56,18 @@ ALIKE = {
                'rewrite = { flags = { mask = "O_CLOEXEC" } }'),
         rule("a", "pipe2", 'rewrite = { flags = { mask = "O_CLOEXEC" } }'),
     ),
+    "clone3 allowed or refused": ('[calls]\nallow = ["clone3"]\n', rule("a", "clone3", 'verdict = "ENOSYS"')),
+    "a signal by pidfd": (
+        '[calls]\nwatch = ["pidfd_send_signal"]\n', '[calls]\nallow = ["pidfd_send_signal"]\n',
+    ),
+    "what clone never may": (
+        '[calls]\nallow = ["clone"]\n'
+        + rule("a", "clone", 'when = { flags = { mask = "CLONE_UNTRACED|CLONE_PTRACE", ne = 0 } }\n'
+               'verdict = "EPERM"')
+        + rule("b", "clone", 'when = { flags = { mask = "CLONE_THREAD", ne = 0 } }\nunless = { flags = '
+               '{ mask = "0x7e820080|CLONE_PARENT", ne = 0 } }\nverdict = "ENOSYS"'),
+        '[calls]\nallow = ["clone"]\n',
+    ),
     "a constant that is there": (
         rule("a", "pipe2", 'when = { flags = 0 }\nrewrite = { flags = 0 }'),
         rule("a", "pipe2", 'when = { flags = 0 }\nverdict = "allow"'),
@@ -96,6 +110,15 @@ def test_alike(case: str) -> None:
         (
             rule("a", "pipe2", "rewrite = { flags = 0 }"), '[calls]\nallow = ["pipe2"]\n',
             ["pipe2 flags=0x1: rewrite flags=0x0 → allow"],
+        ),
+        ("", '[calls]\nallow = ["clone3"]\nwatch = ["fork"]\n', ["fork: refuse ENOSYS → watch"]),
+        ('unlisted = "EPERM"\n', 'unlisted = "EPERM"\n[calls]\nallow = ["pidfd_send_signal"]\n',
+         ["pidfd_send_signal: refuse EPERM → refuse ENOSYS"]),
+        (
+            rule("a", "clone", 'when = { flags = { mask = "CLONE_THREAD", ne = 0 } }\nverdict = "allow"'),
+            rule("a", "clone", 'when = { flags = { mask = "CLONE_THREAD", ne = 0 } }\nverdict = "allow"')
+            + "[process]\nthreads = true\n",
+            ["clone flags=CLONE_THREAD: refuse ENOSYS → allow", "process.threads: false → true"],
         ),
         ("[process]\nmax = 3\n", "", ["process.max: 3 → not set"]),
         ("[limits]\nopen-files = 3\nwall = 5\n", "[limits]\nopen-files = 4\nwall = 5\n",
@@ -145,8 +168,9 @@ def test_examples_are_decided_as_told_and_nothing_is_missed(pair: tuple[str, str
 
 
 def said(policy: Policy, call: Call) -> object:
-    """A decision, whatever the rule is called."""
+    """What a call gets, whatever the rule is called."""
     decision = policy.decide(call)
+    decision = (isinstance(decision, Allow) and rules.refusal(policy, call)) or decision
     return type(decision), decision._replace(rule="")
 
 

@@ -19,7 +19,7 @@ unlisted = "EPERM"
 [calls]
 allow = [
     "read", "@signal",
-    "kill", "clone3", "clone"]
+    "kill", "clone3", "clone", "pidfd_send_signal"]
 watch = ["openat"]
 refuse = { ENOTTY = ["ioctl"] }
 return = { 0 = ["madvise"], 3 = ["getpid"] }
@@ -133,6 +133,16 @@ def test_other_values_of_arguments_not_given(loaded: Loaded) -> None:
     assert ask(loaded, "read").others == ()
 
 
+def test_other_values_that_a_built_in_rule_refuses(loaded: Loaded) -> None:
+    found = ask(loaded, "clone child_stack=1")
+    assert found.others is not None
+    assert {(one.rule, one.verdict) for one in found.others} == {
+        ("clone-untraced", "refuse EPERM"), ("clone-namespaces", "refuse EPERM"),
+        ("clone-parent", "refuse EPERM"), ("calls.allow", "allow"),
+    }  # fmt: skip
+    assert ask(loaded, "clone flags=CLONE_PTRACE").others == ()
+
+
 def test_too_many_cases_are_not_listed() -> None:
     text = "schema = 1\n" + "".join(
         f'[[rule]]\nid = "r{n}"\ncall = "close"\nwhen = {{ fd = {n} }}\nverdict = "EIO"\n' for n in range(20)
@@ -148,6 +158,7 @@ def test_too_many_cases_are_not_listed() -> None:
         ("clone flags=CLONE_NEWUSER|SIGCHLD", "refuse EPERM", "clone-namespaces"),
         ("clone flags=CLONE_UNTRACED", "refuse EPERM", "clone-untraced"),
         ("clone3", "refuse ENOSYS", "clone3-unreadable"),
+        ("pidfd_send_signal sig=SIGKILL", "refuse ENOSYS", "signals-outside"),
     ],
 )
 def test_a_built_in_refusal_comes_first(loaded: Loaded, question: str, verdict: str, rule: str) -> None:

@@ -116,6 +116,26 @@ def test_clone(process: Process, made: Call, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize(
+    ("made", "rule"),
+    [
+        (call("clone3", 0x1000, 88), "clone3-unreadable"),
+        (call("clone", 0x8011), "clone-parent"),
+        (call("clone", 0x10100), "process.threads"),
+        (call("pidfd_send_signal", 3, 9), "signals-outside"),
+        (call("clone", 0x4111), None),
+        (call("fork"), None),
+        (call("kill", STRANGER, 9), None),
+        (call("read"), None),
+    ],
+)
+def test_refusals_that_registers_decide(made: Call, rule: str | None) -> None:
+    found = rules.refusal(policy(), made)
+    assert (found and found.rule) == rule
+    if found is not None:
+        assert rules.judge(policy(), made, View()) == found
+
+
+@pytest.mark.parametrize(
     ("made", "verdict"),
     [
         (call("kill", SELF, 9), ALLOWED),
