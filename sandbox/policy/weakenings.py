@@ -67,10 +67,10 @@ WEAKENINGS: tuple[Weakening, ...] = (
     ),
     Weakening("foreign-descriptors", "takes other processes' open files", (Door("pidfd_getfd"),)),
     Weakening(
+        # Not pidfd_send_signal: the supervisor refuses it under every policy.
         "foreign-signals",
         "reaches processes outside the sandbox with signals",
         (
-            Door("pidfd_send_signal"),
             Door("fcntl", {"cmd": {"in": ["F_SETOWN", "F_SETOWN_EX"]}}),
             Door("ioctl", {"request": {"in": ["FIOSETOWN", "SIOCSPGRP"]}}),
         ),

@@ -25,7 +25,10 @@ from sandbox.seccomp.compile import compile_policy
 from sandbox.syscalls import flags, table
 
 # Calls that no policy can allow, because the supervisor refuses them whatever their arguments are.
-ALWAYS_REFUSED = {"clone3": "its flags lie in memory, where they can change after they were judged"}
+ALWAYS_REFUSED = {
+    "clone3": "its flags lie in memory, where they can change after they were judged",
+    "pidfd_send_signal": "an opened /proc/PID of anybody's process would do as its pidfd",
+}
 
 _CLONE = table.NUMBERS["clone"]
 _CLONE_THREAD = flags.FLAG_SETS["clone"].bits["CLONE_THREAD"]

@@ -47,6 +47,7 @@ PRIVATE = '[files]\nwrite = ["${scratch}/x", "/dev/null"]\n'
         (listed("prctl"), {"seccomp"}),
         (listed("ioctl"), {"terminal-input", "foreign-signals"}),
         (listed("fcntl"), {"foreign-signals"}),
+        (listed("pidfd_send_signal"), set()),
         (listed("prlimit64"), {"foreign-limits"}),
         (listed("socket"), {"network", "local-sockets"}),
         (listed("socketpair"), {"local-sockets"}),
