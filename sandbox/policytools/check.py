@@ -64,6 +64,7 @@ def findings(loaded: Loaded, budget: Budget | None = None) -> list[Finding]:
     found += _guarded(loaded.layers[0], _unexplained(loaded, budget))
     found += _guarded(loaded.layers[0], _no_threads(loaded, budget))
     found += _scratch(loaded)
+    found += _ports(loaded)
     order = [layer.source.file for layer in loaded.layers]
     return sorted(dict.fromkeys(found), key=lambda one: (order.index(one.file), one.line))
 
@@ -177,6 +178,18 @@ def _scratch(loaded: Loaded) -> Iterator[Finding]:
         if unsaid and any(map(_in_scratch, getattr(files, key))):
             message = f"${{scratch}} in {key} names nothing: there is no scratch = true"
             yield finding("no-effect", _said_in(loaded, key), message)
+
+
+def _ports(loaded: Loaded) -> Iterator[Finding]:
+    """Lists of TCP ports where no family of sockets may be used."""
+    network = loaded.policy.network
+    if network is None or network.families:
+        return
+    for key in ("connect", "bind"):
+        if getattr(network, key):
+            message = f"{key} in [network] has no effect without families: the program gets an empty network"
+            place = next(at(layer, "network", key) for layer in loaded.layers if key in (layer.network or {}))
+            yield finding("no-effect", place, message)
 
 
 def _in_scratch(path: str) -> bool:

@@ -159,6 +159,16 @@ CASES: dict[str, tuple[str, Told]] = {
     "scratch that is not made": ('[files]\nread = []\nwrite = ["${scratch}/x"]\n', [("no-effect", 4)]),
     "scratch as it should be": ('[files]\nwrite = ["${scratch}"]\nscratch = true\n', []),
     "scratch turned off": ('[files]\nwrite = ["${scratch}"]\nscratch = false\n', []),
+    "ports without families": (
+        "[network]\nconnect = [443]\nbind = [80]\n",
+        [("no-effect", 3), ("no-effect", 4)],
+    ),
+    "ports with families that are none": ("[network]\nfamilies = []\nbind = [80]\n", [("no-effect", 4)]),
+    "ports with families": (
+        '[network]\nfamilies = ["AF_INET"]\nconnect = [443]\n[[waiver]]\nname = "network"\nreason = "so"\n',
+        [],
+    ),
+    "no ports and no families": ("[network]\nconnect = []\n", []),
     "threads without clone": ("[process]\nmax = 3\nthreads = true\n", [("no-effect", 4)]),
     "threads with clone": ('[calls]\nallow = ["clone"]\n[process]\nthreads = true\n', []),
     "threads and no rule that lets them": (
@@ -236,6 +246,14 @@ def test_a_policy_too_large_for_a_filter_is_a_finding() -> None:
     )
     kinds = [one.kind for one in findings(loads_layers(text, file="t.toml"), Budget(20_000, 20_000))]
     assert "too-large" in kinds
+
+
+def test_ports_of_an_extending_policy_that_takes_the_families_away(tmp_path: Path) -> None:
+    above, below = tmp_path / "above.toml", tmp_path / "below.toml"
+    below.write_text('schema = 1\n[network]\nfamilies = ["AF_INET"]\nconnect = [443]\n')
+    above.write_text('schema = 1\nextends = "below.toml"\n[network]\nfamilies = []\n')
+    found = [(one.kind, one.file, one.line) for one in check(str(above))]
+    assert found == [("no-effect", str(below), 4)]
 
 
 @pytest.mark.parametrize(
