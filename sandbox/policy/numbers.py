@@ -38,6 +38,11 @@ def show(low: int, high: int) -> str:
     return f"{low}..{high}" if high < 1 << 32 else f"{low}..{high:#x}"
 
 
+def names_of(arg: Arg) -> str:
+    """The flag set with the argument's names, '' where it has none."""
+    return "mode" if arg.kind == "mode" else arg.flags
+
+
 def parse_number(tests: Table, key: str, arg: Arg) -> int:
     """The value of `key` for this argument, as the unsigned number of its width. Raises PolicyError."""
     return _number(tests, key, arg, tests.data[key])
@@ -100,10 +105,11 @@ def _named(tests: Table, key: str, arg: Arg, text: str) -> int:
     number = flags.signal_number(text) if arg.kind == "signal" else None
     if number is not None:
         return number
-    if not arg.flags:
+    names = names_of(arg)
+    if not names:
         raise tests.error(key, f"{arg.name} has no value named {quote(text)}", allowed(arg))
     try:
-        return flags.parse(arg.flags, text)
+        return flags.parse(names, text)
     except ValueError as error:
         raise tests.error(key, str(error), allowed(arg)) from None
 
@@ -114,8 +120,9 @@ def allowed(arg: Arg) -> str:
         return "0, which is NULL"
     low, _ = limits(arg)
     text = f"a number in {show(low, full_mask(arg))}"
-    if arg.flags:
-        return f"{text}, or names such as {', '.join(flags.names(arg.flags)[:4])}"
+    names = names_of(arg)
+    if names:
+        return f"{text}, or names such as {', '.join(flags.names(names)[:4])}"
     if arg.kind == "signal":
         return f"{text}, or a signal such as SIGTERM"
     return f"{text}, or AT_FDCWD" if arg.kind == "dirfd" else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sandbox.errors import UsageError
+from sandbox.policy.numbers import names_of
 from sandbox.policy.source import did_you_mean
 from sandbox.policy.values import quote
 from sandbox.syscalls import flags, table
@@ -70,10 +71,11 @@ def _named(arg: table.Arg, word: str) -> int:
         return flags.CONSTANTS[word]
     if arg.kind == "signal" and (number := flags.signal_number(word)) is not None:
         return number
-    if not arg.flags:
+    names = names_of(arg)
+    if not names:
         raise UsageError(f"{arg.name}={quote(word)} is not a number")
     try:
-        return flags.parse(arg.flags, word)
+        return flags.parse(names, word)
     except ValueError as error:
         raise UsageError(f"{arg.name}: {error}") from None
 

@@ -88,14 +88,27 @@ def _names(arg: Arg, value: int) -> str:
 
 
 def _bit_names(arg: Arg, value: int) -> str:
-    """The quoted names of the bits of a mask: one for each bit where all have one, else what covers them."""
+    """The quoted names of the bits of a mask, '' where some have none; a whole field goes by one name."""
+    known = flags.FLAG_SETS[arg.flags]
+    field = known.field_mask
+    whole = next((name for name, number in known.aliases.items() if number == field != 0), "")
+    words = [whole] if whole and value & field == field else []
+    rest = value ^ field if words else value
+    if rest:
+        others = _words(arg, rest)
+        words = [*words, *others] if others else []
+    return text("|".join(words)) if words else ""
+
+
+def _words(arg: Arg, value: int) -> list[str]:
+    """Names of some bits: one for each where all have one, else what covers them; [] where nothing does."""
     known = flags.FLAG_SETS[arg.flags]
     single = {number: name for name, number in (known.field | known.bits).items() if number.bit_count() == 1}
     bits = [1 << at for at in range(arg.bits) if value >> at & 1]
     if all(bit in single for bit in bits):
-        return text("|".join(single[bit] for bit in bits))
+        return [single[bit] for bit in bits]
     words = [word for word in flags.format(arg.flags, value).split("|") if known.field.get(word) != 0]
-    return "" if words[0][0].isdigit() else text("|".join(words))
+    return [] if words[0][0].isdigit() else words
 
 
 def _signed(arg: Arg, value: int) -> str:

@@ -16,7 +16,7 @@ SOURCES: dict[str, Source] = {
         """,
         mask=0x3,
         field="O_RDONLY=0 O_WRONLY=1 O_RDWR=2",
-        aliases="O_NDELAY=0x800 O_RSYNC=0x101000 O_FSYNC=0x101000 FASYNC=0x2000",
+        aliases="O_ACCMODE=0x3 O_NDELAY=0x800 O_RSYNC=0x101000 O_FSYNC=0x101000 FASYNC=0x2000",
     ),
     "pipe2": Source(
         bits="O_NOTIFICATION_PIPE=0x80 O_NONBLOCK=0x800 O_DIRECT=0x4000 O_CLOEXEC=0x80000",
@@ -56,6 +56,19 @@ SOURCES: dict[str, Source] = {
         STATX_DIO_READ_ALIGN=0x20000
         """,
         aliases="STATX_ALL=0xfff",
+    ),
+    # Of every argument that is a `mode`; logs show these in octal.
+    "mode": Source(
+        bits="""
+        S_IXOTH=0x1 S_IWOTH=0x2 S_IROTH=0x4 S_IXGRP=0x8 S_IWGRP=0x10 S_IRGRP=0x20 S_IXUSR=0x40 S_IWUSR=0x80
+        S_IRUSR=0x100 S_ISVTX=0x200 S_ISGID=0x400 S_ISUID=0x800
+        """,
+        mask=0xF000,
+        field="""
+        S_IFIFO=0x1000 S_IFCHR=0x2000 S_IFDIR=0x4000 S_IFBLK=0x6000 S_IFREG=0x8000 S_IFLNK=0xa000
+        S_IFSOCK=0xc000
+        """,
+        aliases="S_IFMT=0xf000 S_IRWXO=0x7 S_IRWXG=0x38 S_IRWXU=0x1c0",
     ),
     "access_mode": Source(
         bits="X_OK=0x1 W_OK=0x2 R_OK=0x4",
@@ -136,7 +149,7 @@ SOURCES: dict[str, Source] = {
         """,
         mask=0xC,
         field="FAN_CLASS_NOTIF=0x0 FAN_CLASS_CONTENT=0x4 FAN_CLASS_PRE_CONTENT=0x8",
-        aliases="FAN_REPORT_DFID_NAME=0xc00 FAN_REPORT_DFID_NAME_TARGET=0x1e00",
+        aliases="FAN_ALL_CLASS_BITS=0xc FAN_REPORT_DFID_NAME=0xc00 FAN_REPORT_DFID_NAME_TARGET=0x1e00",
     ),
     "fanotify_mark": Source(
         bits="""
@@ -173,6 +186,7 @@ SOURCES: dict[str, Source] = {
     "swapon": Source(
         bits="SWAP_FLAG_PREFER=0x8000 SWAP_FLAG_DISCARD=0x10000",
         mask=0x7FFF,
+        aliases="SWAP_FLAG_PRIO_MASK=0x7fff",
     ),
     "open_tree": Source(
         bits="""
@@ -211,6 +225,7 @@ SOURCES: dict[str, Source] = {
         """,
         mask=0x70,
         field="MOUNT_ATTR_RELATIME=0x0 MOUNT_ATTR_NOATIME=0x10 MOUNT_ATTR_STRICTATIME=0x20",
+        aliases="MOUNT_ATTR__ATIME=0x70",
     ),
     "listmount": Source(
         bits="LISTMOUNT_REVERSE=0x1",

@@ -24,7 +24,7 @@ SOURCES: dict[str, Source] = {
         """,
         mask=0xF,
         field="MAP_SHARED=0x1 MAP_PRIVATE=0x2 MAP_SHARED_VALIDATE=0x3 MAP_DROPPABLE=0x8",
-        aliases="MAP_FILE=0x0 MAP_ANON=0x20 MAP_HUGE_2MB=0x54000000 MAP_HUGE_1GB=0x78000000",
+        aliases="MAP_TYPE=0xf MAP_FILE=0x0 MAP_ANON=0x20 MAP_HUGE_2MB=0x54000000 MAP_HUGE_1GB=0x78000000",
     ),
     "mremap": Source(
         bits="MREMAP_MAYMOVE=0x1 MREMAP_FIXED=0x2 MREMAP_DONTUNMAP=0x4",

@@ -14,8 +14,8 @@ class FlagSet(NamedTuple):
 
     `bits` are independent flags and unions of them; `field` enumerates the values of the bits in `field_mask`
     (all 64 for a plain enumeration). A `field` name of value 0 with an empty mask stands for "no flag".
-    `aliases` are understood and never printed. `field_last` puts the field behind the flags in print.
-    Values are unsigned.
+    `aliases` are understood and never printed as a value; the name of the field's mask is one. `field_last`
+    puts the field behind the flags in print. Values are unsigned.
     """
 
     name: str
@@ -38,10 +38,11 @@ class Source(NamedTuple):
 
 def build(name: str, source: Source) -> FlagSet:
     """The flag set a source describes."""
+    aliases = _pairs(source.aliases)
     if source.field == "@signals":
-        field, aliases = _signals.SIGNALS, _signals.ALIASES
+        field, aliases = _signals.SIGNALS, aliases | _signals.ALIASES
     else:
-        field, aliases = _pairs(source.field), _pairs(source.aliases)
+        field = _pairs(source.field)
     return FlagSet(name, _pairs(source.bits), source.mask, field, aliases, source.last)
 
 

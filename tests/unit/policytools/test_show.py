@@ -165,6 +165,26 @@ def test_numbers(typed: list[toml.Typed], shown: str) -> None:
     assert toml.number(typed) == shown
 
 
+@pytest.mark.parametrize(
+    ("flag_set", "bits", "mask", "shown"),
+    [
+        ("open", 32, 3, '"O_ACCMODE"'),
+        ("open", 32, 0x43, '"O_ACCMODE|O_CREAT"'),
+        ("open", 32, 1, '"O_WRONLY"'),
+        ("open", 32, 0xFFFF_FFFC, '"~(O_ACCMODE)"'),
+        ("open", 32, 0x400_0003, "0x4000003"),
+        ("mmap_flags", 64, 0xF, '"MAP_TYPE"'),
+        ("mmap_flags", 64, 0x2F, '"MAP_TYPE|MAP_ANONYMOUS"'),
+        ("clone", 64, 0xFF, '"CSIGNAL"'),
+        ("statx_at", 32, 0x1000, '"AT_EMPTY_PATH"'),
+        ("fanotify_mark", 32, 0x1, '"FAN_MARK_ADD"'),
+    ],
+)
+def test_masks(flag_set: str, bits: int, mask: int, shown: str) -> None:
+    arg = Arg("f", "uint" if bits == 32 else "ulong", flag_set)
+    assert toml.mask([(arg, mask)]) == shown
+
+
 def test_no_number_for_types_that_share_none() -> None:
     with pytest.raises(ValueError, match="all these calls"):
         toml.number([(Arg("f", "int"), 1), (Arg("f", "int"), 2)])

@@ -62,6 +62,9 @@ def test_format(name: str, value: int, text: str) -> None:
         ("futex_op", "FUTEX_WAKE_PRIVATE", 0x81),
         ("mmap_flags", "MAP_ANON|MAP_FILE|MAP_PRIVATE", 0x22),
         ("wait", "0", 0),
+        ("open", "O_ACCMODE|O_CREAT", 0x43),
+        ("mode", "S_IFCHR|S_IRUSR", 0o20400),
+        ("socket_family", "PF_UNIX", 1),
         ("clone", "0xffffffffffffffff", 2**64 - 1),
     ],
 )
@@ -82,6 +85,7 @@ def test_parse(name: str, text: str, value: int) -> None:
         ("open", "0x", "'0x' is not a number from 0 to 2^64-1"),
         ("open", "017", "'017' is not a number from 0 to 2^64-1"),
         ("clone", "CLONE_VM|SIGCHLD|SIGHUP", "SIGCHLD and SIGHUP exclude each other"),
+        ("mode", "S_IFREG|S_IFDIR", "S_IFREG and S_IFDIR exclude each other"),
         ("open", "O_RDONLY|O_RDWR", "O_RDONLY and O_RDWR exclude each other"),
         ("futex_op", "FUTEX_WAIT_BITSET|FUTEX_WAKE_PRIVATE", "exclude each other"),
         ("fcntl_cmd", "F_GETFD|F_SETFD", "F_GETFD and F_SETFD exclude each other"),

@@ -80,7 +80,7 @@ def test_arguments_are_well_formed(call: str) -> None:
 
 def test_every_flag_set_belongs_to_an_argument() -> None:
     used = {arg.flags for nr in table.NUMBERS.values() for arg in table.arguments(nr)}
-    assert set(flags.FLAG_SETS) - used == {"signal"}
+    assert set(flags.FLAG_SETS) - used == {"mode", "signal"}
 
 
 def test_only_these_calls_take_nothing() -> None:
