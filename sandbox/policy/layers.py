@@ -22,7 +22,7 @@ from sandbox.policy.model import (
 )
 from sandbox.policy.network import parse_network
 from sandbox.policy.network import rules as network_rules
-from sandbox.policy.reading import SUFFIX
+from sandbox.policy.reading import SUFFIX, describe_names
 from sandbox.policy.rule_tables import NAMES, is_name, parse_rules
 from sandbox.policy.sections import (
     Fields,
@@ -89,7 +89,7 @@ def parse_layer(text: str, file: str) -> Layer:
         root=root,
         name=_name(root, file),
         description=root.text("description"),
-        extends=root.text("extends"),
+        extends=_extends(root),
         unlisted=_unlisted(root),
         calls=parse_calls(calls) if calls else {},
         replace=_replaces(root, calls),
@@ -114,6 +114,13 @@ def _name(root: Table, file: str) -> str:
         return str(root.check("name", NAMES, is_name))
     stem = file.rpartition("/")[2].removesuffix(SUFFIX)
     return stem if is_name(stem) else "policy"
+
+
+def _extends(root: Table) -> str:
+    name = root.text("extends")
+    if not name and "extends" in root.data:
+        raise root.error("extends", "extends names no policy", describe_names())
+    return name
 
 
 def _unlisted(root: Table) -> Decision | None:

@@ -38,7 +38,11 @@ def build() -> Schema:
                 "schema": {"const": SCHEMA, "description": "The version of the language."},
                 "name": _ref("name"),
                 "description": {**_text(), "description": "One line about whom the policy is for."},
-                "extends": {**_text(), "description": "A shipped policy's name, or a file beside this one."},
+                "extends": {
+                    **_text(),
+                    "minLength": 1,
+                    "description": "A shipped policy's name, or a file beside this one.",
+                },
                 "unlisted": {
                     "enum": [*_errnos(), "kill"],
                     "description": "What every call gets that nothing else decides.",

@@ -321,6 +321,8 @@ EXTENDS = [
     ),
     Wrong(HEAD + 'extends = "/"', 2, "can't read the policy", "a regular file that can be read"),
     Wrong(HEAD + 'extends = "a\\u0000b/c"', 2, "extends can't be 'a\\x00b/c'", "one line"),
+    Wrong(HEAD + '\nextends = ""', 3, "extends names no policy", "default, observe, ostoo"),
+    Wrong(HEAD + 'extends = " "', 2, "no shipped policy named ' '", "default, observe, ostoo"),
     Wrong(HEAD + 'extends = ["default"]', 2, "extends can't be a list", "one line"),
 ]
 ALL = [*TOML, *TOP, *CALLS, *RULES, *TESTS, *SECTIONS, *FILES, *EXTENDS]

@@ -79,6 +79,7 @@ CHECKS: dict[str, Any] = {
     "pattern": lambda v, r, s, w: check(
         not isinstance(v, str) or bool(re.search(r, v)), w, f"{v!r} does not match"
     ),
+    "minLength": lambda v, r, s, w: check(not isinstance(v, str) or len(v) >= r, w, "too short"),
     "maxLength": lambda v, r, s, w: check(not isinstance(v, str) or len(v) <= r, w, "too long"),
     "minItems": lambda v, r, s, w: check(not isinstance(v, list) or len(v) >= r, w, "too few"),
     "uniqueItems": lambda v, r, s, w: check(not isinstance(v, list) or len(set(v)) == len(v), w, "one twice"),
@@ -106,6 +107,7 @@ WRONG = {
     "no schema": "",
     "another schema": "schema = 2",
     "unknown key": "schema = 1\nnonsense = 1",
+    "an empty extends": 'schema = 1\nextends = ""',
     "unknown call": 'schema = 1\n[calls]\nallow = ["raed"]',
     "unknown group": 'schema = 1\n[calls]\nallow = ["@io"]',
     "unknown list": 'schema = 1\n[calls]\nforbid = ["read"]',
