@@ -143,6 +143,15 @@ class Lines:
         return True
 
 
+def long_integer(text: str, digits: int) -> int:
+    """The line of the first decimal integer of more than so many digits; 1 where there is none."""
+    for found in _TOKEN.finditer(text):
+        word = found[0].replace("_", "").lstrip("+-")
+        if found.lastgroup == "bare" and len(word) > digits and word.isascii() and word.isdecimal():
+            return 1 + text.count("\n", 0, found.start())
+    return 1
+
+
 class _Frame:
     """An open array or inline table."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from sandbox.errors import PolicyError
-from sandbox.policy.lines import MAX_DEPTH, Lines, Path
+from sandbox.policy.lines import MAX_DEPTH, Lines, Path, long_integer
 from sandbox.policy.values import printable, quote
 from sandbox.syscalls import table
 
@@ -35,14 +36,20 @@ def parse_toml(source: Source, text: str) -> dict[str, Any]:
     """The text as TOML. Raises PolicyError where it is none, or nests deeper than `MAX_DEPTH`."""
     import tomllib
 
+    if text.startswith("\ufeff"):
+        raise source.error_at(1, "the text begins with a byte order mark", "UTF-8 without a byte order mark")
     if source.lines.too_deep:
         allowed = f"at most {MAX_DEPTH} levels"
         raise source.error_at(source.lines.too_deep, "the text is nested too deeply", allowed)
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         message, line = _where(str(error), text)
         raise source.error_at(line, f"not valid TOML: {message}", "TOML 1.0 (https://toml.io)") from None
+    except ValueError:
+        # Python reads only so many digits, and does not say where there are more.
+        line = long_integer(text, sys.get_int_max_str_digits())
+        raise source.error_at(line, "a number with too many digits", "numbers of at most 64 bits") from None
 
 
 def _where(message: str, text: str) -> tuple[str, int]:
