@@ -96,10 +96,16 @@ def _number(tests: Table, key: str, arg: Arg, value: object) -> int:
 
 
 def _named(tests: Table, key: str, arg: Arg, text: str) -> int:
-    """The number a name stands for in this argument's type."""
+    try:
+        return number_named(arg, text)
+    except ValueError as error:
+        raise tests.error(key, str(error), allowed(arg, text)) from None
+
+
+def number_named(arg: Arg, text: str) -> int:
+    """The number a name stands for in this argument's type. Raises ValueError where it stands for none."""
     if arg.kind in POINTERS_TO_CONTENT:
-        message = f"{arg.name} is a pointer: the text {quote(text)} can't be seen in a register"
-        raise tests.error(key, message, allowed(arg))
+        raise ValueError(f"{arg.name} is a pointer: the text {quote(text)} can't be seen in a register")
     if arg.kind == "dirfd" and text == "AT_FDCWD":
         return flags.CONSTANTS["AT_FDCWD"]
     number = flags.signal_number(text) if arg.kind == "signal" else None
@@ -107,22 +113,23 @@ def _named(tests: Table, key: str, arg: Arg, text: str) -> int:
         return number
     names = names_of(arg)
     if not names:
-        raise tests.error(key, f"{arg.name} has no value named {quote(text)}", allowed(arg))
-    try:
-        return flags.parse(names, text)
-    except ValueError as error:
-        raise tests.error(key, str(error), allowed(arg)) from None
+        found = "can't be" if text[:1].isdigit() else "has no value named"
+        raise ValueError(f"{arg.name} {found} {quote(text)}")
+    return flags.parse(names, text)
 
 
-def allowed(arg: Arg) -> str:
-    """What may stand for this argument, for a message."""
+def allowed(arg: Arg, found: str = "") -> str:
+    """What may stand for this argument, for a message about what was found there."""
     if arg.kind in POINTERS_TO_CONTENT:
         return "0, which is NULL"
     low, _ = limits(arg)
     text = f"a number in {show(low, full_mask(arg))}"
     names = names_of(arg)
-    if names:
+    if names:  # what their reader says names the nearest one already
         return f"{text}, or names such as {', '.join(flags.names(names)[:4])}"
     if arg.kind == "signal":
-        return f"{text}, or a signal such as SIGTERM"
-    return f"{text}, or AT_FDCWD" if arg.kind == "dirfd" else text
+        return f"{text}, or a signal such as SIGTERM{did_you_mean(found, flags.names('signal'))}"
+    if arg.kind == "dirfd":
+        return f"{text}, or AT_FDCWD{did_you_mean(found, ('AT_FDCWD',))}"
+    near = flags.octal(found)
+    return f"{text} (did you mean {near}?)" if near else text

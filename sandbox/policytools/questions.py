@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sandbox.errors import UsageError
-from sandbox.policy.numbers import names_of
+from sandbox.policy.numbers import POINTERS_TO_CONTENT, allowed, number_named
 from sandbox.policy.source import did_you_mean
 from sandbox.policy.values import quote
-from sandbox.syscalls import flags, table
+from sandbox.syscalls import table
 from sandbox.syscalls.call import MASK64
 
 _LONGEST = 80
@@ -67,17 +67,12 @@ def _value(nr: int, index: int, word: str) -> int:
 
 
 def _named(arg: table.Arg, word: str) -> int:
-    if word == "AT_FDCWD" and arg.kind == "dirfd":
-        return flags.CONSTANTS[word]
-    if arg.kind == "signal" and (number := flags.signal_number(word)) is not None:
-        return number
-    names = names_of(arg)
-    if not names:
-        raise UsageError(f"{arg.name}={quote(word)} is not a number")
     try:
-        return flags.parse(names, word)
+        return number_named(arg, word)
     except ValueError as error:
-        raise UsageError(f"{arg.name}: {error}") from None
+        # Any pointer may be asked about, though a policy can tell only NULL apart.
+        here = "a number, 0 for NULL" if arg.kind in POINTERS_TO_CONTENT else allowed(arg, word)
+        raise UsageError(f"{error}; allowed here: {here}") from None
 
 
 def _integer(word: str) -> int | None:

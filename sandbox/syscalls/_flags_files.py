@@ -60,8 +60,8 @@ SOURCES: dict[str, Source] = {
     # Of every argument that is a `mode`; logs show these in octal.
     "mode": Source(
         bits="""
-        S_IXOTH=0x1 S_IWOTH=0x2 S_IROTH=0x4 S_IXGRP=0x8 S_IWGRP=0x10 S_IRGRP=0x20 S_IXUSR=0x40 S_IWUSR=0x80
-        S_IRUSR=0x100 S_ISVTX=0x200 S_ISGID=0x400 S_ISUID=0x800
+        S_ISUID=0x800 S_ISGID=0x400 S_ISVTX=0x200 S_IRUSR=0x100 S_IWUSR=0x80 S_IXUSR=0x40 S_IRGRP=0x20
+        S_IWGRP=0x10 S_IXGRP=0x8 S_IROTH=0x4 S_IWOTH=0x2 S_IXOTH=0x1
         """,
         mask=0xF000,
         field="""

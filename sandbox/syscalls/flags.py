@@ -99,9 +99,17 @@ def _number(item: str) -> int | None:
 def _unknown(flags: FlagSet, item: str) -> str:
     shown = ascii(item if len(item) <= _SHOWN else item[:_SHOWN] + "...")
     if item[:1].isdigit():
-        return f"{shown} is not a number from 0 to 2^64-1"
+        near = octal(item)
+        return f"{shown} is not a number from 0 to 2^64-1" + (f"; did you mean {near}?" if near else "")
     near = suggest(item, names(flags.name))
     return f"unknown flag {shown} for {flags.name}" + (f"; did you mean {near}?" if near else "")
+
+
+def octal(item: str) -> str:
+    """`0o755` for `0755`, as C and chmod(1) write it; '' for anything else."""
+    digits = item.lstrip("0")
+    is_octal = len(digits) < len(item) <= _SHOWN and digits and set(digits) <= set("01234567")
+    return f"0o{digits}" if is_octal else ""
 
 
 def format(set_name: str, value: int) -> str:  # noqa: A001  (the pair of `parse`)

@@ -171,6 +171,14 @@ TESTS = [
     Wrong(rule_for("getpid") + "when = { pid = 1 }", 5, "getpid has no argument", "no argument at all"),
     Wrong(RULE + 'when = { domain = "AF_INTE" }', 5, "AF_INTE", "AF_UNIX"),
     Wrong(RULE + 'when = { domain = "AF_UNIX|AF_INET" }', 5, "exclude each other", "AF_UNIX"),
+    Wrong(
+        rule_for("kill") + 'when = { sig = "SIGKIL" }', 5, "no value named 'SIGKIL'", "did you mean SIGKILL?"
+    ),
+    Wrong(rule_for("openat") + 'when = { dirfd = "FDCWD" }', 5, "named 'FDCWD'", "did you mean AT_FDCWD?"),
+    Wrong(
+        rule_for("chmod") + 'when = { mode = "0755" }', 5, "did you mean 0o755?", "or names such as S_ISUID"
+    ),
+    Wrong(RULE + 'when = { protocol = "017" }', 5, "protocol can't be '017'", "did you mean 0o17?"),
     Wrong(RULE + 'when = { protocol = "tcp" }', 5, "protocol has no value named 'tcp'", "a number in"),
     Wrong(RULE + "when = { domain = true }", 5, "domain can't be true", "a number in"),
     Wrong(RULE + "when = { domain = 1.5 }", 5, "domain can't be 1.5", "a number in"),
