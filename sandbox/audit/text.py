@@ -28,6 +28,11 @@ def escape(text: str) -> str:
     return "".join(map(_escaped, text))
 
 
+def one_line(text: str) -> str:
+    """A message as one printable line. One that is printable stays as it is: what it quotes is escaped."""
+    return text if text.isprintable() else escape(text)
+
+
 def _escaped(char: str) -> str:
     code = ord(char)
     if char == "\\":

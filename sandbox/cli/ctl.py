@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from sandbox import __version__
-from sandbox.audit.text import escape
+from sandbox.audit.text import one_line
 from sandbox.errors import SandboxError
 
 NAME = "sandboxctl"
@@ -104,9 +104,8 @@ def _described(parser: argparse.ArgumentParser, docstring: str) -> argparse.Argu
 
 def say(text: str) -> None:
     """One line on standard error, beginning with the program's name, nothing unprintable in it."""
-    shown = text if text.isprintable() else escape(text)
     with contextlib.suppress(OSError):
-        print(f"{NAME}: {shown}", file=sys.stderr)
+        print(f"{NAME}: {one_line(text)}", file=sys.stderr)
 
 
 def _run(words: Sequence[str]) -> int:

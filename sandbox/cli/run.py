@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from sandbox import __version__
 from sandbox.audit.sinks import open_sink
-from sandbox.audit.text import escape
+from sandbox.audit.text import one_line
 from sandbox.audit.writer import AuditLog
 from sandbox.cli.limits import limited, waived, with_files
 from sandbox.errors import AuditError, SandboxError, UsageError
@@ -124,7 +124,7 @@ def _command(words: list[str], *, optional: bool) -> tuple[str, ...]:
 def say(text: str) -> None:
     """One line on standard error, whatever the text holds."""
     try:
-        os.write(2, f"{NAME}: {escape(text)}\n".encode("utf-8", "backslashreplace"))
+        os.write(2, f"{NAME}: {one_line(text)}\n".encode("utf-8", "backslashreplace"))
     except OSError:
         pass
 

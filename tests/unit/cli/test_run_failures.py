@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
-from sandbox.cli import run
+from sandbox.cli import ctl, run
 from sandbox.outcome import Outcome
 from sandbox.runner import Result
 
@@ -30,6 +31,20 @@ def test_one_line_and_125(
     monkeypatch.setattr(run, "_run", fails)
     assert run.main(["--", "/bin/true"]) == 125
     assert capfd.readouterr().err == f"run-untrusted-binary: {line}\n"
+
+
+@pytest.mark.parametrize("name", ["a\x1bb.toml", "a\\b.toml", "é.toml"])
+def test_a_wrong_policy_is_told_as_sandboxctl_tells_it(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / name
+    policy.write_text('schema = 1\n[calls]\nallow = ["\\u001b[2J"]\n')
+    assert run.main(["-p", str(policy), "--", "/bin/true"]) == 125
+    ours = capfd.readouterr().err
+    assert ctl.main(["policy", "show", str(policy)]) == 2
+    theirs = capfd.readouterr().err
+    assert ours.removeprefix("run-untrusted-binary: ") == theirs.removeprefix("sandboxctl: ")
+    assert "unknown system call '\\x1b[2J'" in ours
 
 
 def test_a_warning_is_said_also_with_quiet(
