@@ -55,6 +55,9 @@ def findings(loaded: Loaded, budget: Budget | None = None) -> list[Finding]:
     """All findings about a policy that loads, file by file in the order of their lines."""
     budget = budget or Budget()
     found = list(_too_large(loaded))
+    if found:
+        # No run can use it, and looking at so many rules takes long.
+        return found
     for depth, layer in enumerate(loaded.layers):
         rest = loaded.layers[depth:]
         found += check_rules(layer, budget)
