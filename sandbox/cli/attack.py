@@ -23,7 +23,8 @@ POLICIES = ("default", "ostoo", "compute", "workspace")
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     add = parser.add_argument
-    add("--policy", action="append", metavar="NAME|FILE", help=f"repeatable; default: {', '.join(POLICIES)}")
+    add("-p", "--policy", action="append", metavar="NAME|FILE",
+        help=f"repeatable; default: {', '.join(POLICIES)}")  # fmt: skip
     add("--class", dest="classes", type=int, action="append", default=[], metavar="N",
         help="only programs that try this class; repeatable")  # fmt: skip
     add("--native", action="store_true", help="first show, against the victim, that each attack is real")

@@ -97,6 +97,7 @@ def test_bash_offers_the_choices_of_an_option(command: str, module: str, tmp_pat
         (("policy", ""), {*ctl.VERBS["policy"].commands, "-h", "--help"}),
         (("audit", ""), {*ctl.VERBS["audit"].commands, "-h", "--help"}),
         (("policy", "show", "osto"), {"ostoo"}),
+        (("attack", "-p", "osto"), {"ostoo"}),
         (("policy", "check", "--format", "=", "g"), {"github"}),
         (("audit", "show", "--event", "vfork-b"), {"vfork-block"}),
         (("audit", "verify", "ru"), {"run.jsonl"}),

@@ -25,7 +25,7 @@ complete -c sandboxctl -n '__sandboxctl_at' -a conform -d 'Try every promise of 
 complete -c sandboxctl -n '__sandboxctl_at' -a doctor -d 'What can be enforced here'
 complete -c sandboxctl -n '__sandboxctl_at' -a policy -d 'Read, check, explain and exchange policies'
 
-complete -c sandboxctl -n '__sandboxctl_after attack' -l policy -x -a "$policies (__fish_complete_suffix .toml)" -d 'Under this policy'
+complete -c sandboxctl -n '__sandboxctl_after attack' -s p -l policy -x -a "$policies (__fish_complete_suffix .toml)" -d 'Under this policy'
 complete -c sandboxctl -n '__sandboxctl_after attack' -l class -x -d 'Only programs that try this class'
 complete -c sandboxctl -n '__sandboxctl_after attack' -l native -d 'First show that each attack is real'
 complete -c sandboxctl -n '__sandboxctl_after attack' -l format -x -a 'text json' -d 'Form of the result'
