@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 
 from sandbox.outcome import Allow, Emulate, Refuse, Verdict
-from sandbox.policy.model import Policy, Rule
+from sandbox.policy.model import Policy, Process, Rule
 from sandbox.rules import clone, execve, signals, stubs
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
@@ -25,7 +26,7 @@ _FAMILIES: tuple[tuple[tuple[str, ...], _Judge], ...] = (
 )
 _JUDGES = {table.NUMBERS[name]: judge for names, judge in _FAMILIES for name in names}
 
-_REFUSALS: tuple[Callable[[Policy], tuple[Rule, ...]], ...] = (clone.refusals, signals.refusals)
+_REFUSALS: tuple[Callable[[Process], tuple[Rule, ...]], ...] = (clone.refusals, signals.refusals)
 
 SUPERVISED: frozenset[int] = frozenset(_JUDGES)
 """Numbers of calls that always stop in the supervisor where a policy lets them run."""
@@ -50,7 +51,12 @@ HINTS = {
 
 def refusals(policy: Policy, nr: int) -> tuple[Rule, ...]:
     """The rules that refuse call `nr` by its registers alone though the policy allows it, in their order."""
-    return tuple(rule for found in _REFUSALS for rule in found(policy) if rule.nr == nr)
+    return _refusals(policy.process, nr)
+
+
+@lru_cache(maxsize=256)
+def _refusals(process: Process, nr: int) -> tuple[Rule, ...]:
+    return tuple(rule for found in _REFUSALS for rule in found(process) if rule.nr == nr)
 
 
 def refusal(policy: Policy, call: Call) -> Refuse | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 
 from sandbox.outcome import Allow, Refuse, Verdict
-from sandbox.policy.model import Condition, Policy, Rule
+from sandbox.policy.model import Condition, Policy, Process, Rule
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call
@@ -52,9 +52,9 @@ _WITHOUT_THREADS = (
 )
 
 
-def refusals(policy: Policy) -> tuple[Rule, ...]:
+def refusals(process: Process) -> tuple[Rule, ...]:
     """What is refused whatever the state of the run is."""
-    return _ALWAYS if policy.process.threads else (*_ALWAYS, *_WITHOUT_THREADS)
+    return _ALWAYS if process.threads else (*_ALWAYS, *_WITHOUT_THREADS)
 
 
 def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdict:

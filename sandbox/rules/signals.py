@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 
 from sandbox.outcome import Allow, Refuse, Return, Verdict
-from sandbox.policy.model import Policy, Rule
+from sandbox.policy.model import Policy, Process, Rule
 from sandbox.rules.view import GuestView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call, signed_32
@@ -25,7 +25,7 @@ _PIDFD_SEND = "pidfd_send_signal"
 _NO_PIDFD = Rule(_OUTSIDE, table.NUMBERS[_PIDFD_SEND], _PIDFD_SEND, (), (), Refuse(errno.ENOSYS, _OUTSIDE))
 
 
-def refusals(policy: Policy) -> tuple[Rule, ...]:
+def refusals(process: Process) -> tuple[Rule, ...]:
     """What is refused whatever the state of the run is."""
     return (_NO_PIDFD,)
 
