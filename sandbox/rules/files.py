@@ -28,6 +28,17 @@ class Wanted(NamedTuple):
     right: Right
 
 
+class Found(NamedTuple):
+    """Where a path leads: `path` is without links, its last `missing` names are not there, and `place` is
+    the deepest that is, on device `device`. `directory`: the path's end is there and is a directory."""
+
+    path: str
+    place: str
+    missing: int
+    directory: bool
+    device: int
+
+
 def _opens(flags: int) -> Right:
     return "write" if flags & (O_ACCMODE | O_CREAT | O_TRUNC) else "read"
 

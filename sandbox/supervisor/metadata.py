@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sandbox.outcome import Deed
 from sandbox.rules.files import covered
 from sandbox.rules.metadata import AT_FDCWD, UTIME_NOW, UTIME_OMIT
-from sandbox.supervisor.view import real_path
+from sandbox.supervisor import paths
 
 _BILLION = 1_000_000_000
 
@@ -64,13 +64,14 @@ def _open_path(path: bytes, flags: int, realm: Realm) -> int:
         return os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError):
         # The supervisor may look where its guest may not: outside, what is missing gets the same answer.
-        if realm.write is not None and not _is_covered(real_path(path), realm.write):
+        if realm.write is not None and not _is_covered(path, realm.write):
             raise OSError(errno.EACCES, "") from None
         raise
 
 
-def _is_covered(real: bytes | None, roots: tuple[str, ...]) -> bool:
-    return real is not None and covered(os.fsdecode(real), roots)
+def _is_covered(path: bytes, roots: tuple[str, ...]) -> bool:
+    found = paths.find(path)
+    return found is not None and covered(found.path, roots)
 
 
 def _on(fd: int, deed: Deed, realm: Realm) -> int:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable
 
 from sandbox.rules.files import AT_FDCWD
+from sandbox.supervisor import paths
 from sandbox.supervisor.tracee import Stopped, Tasks
 
 
@@ -87,8 +88,8 @@ class StopView:
             path = b"/proc/%d/fd/%d/%s" % (self._stopped.tid, dirfd, path)
         else:
             path = self.as_seen_here(path)
-        real = real_path(path)
-        return None if real is None else os.fsdecode(real)
+        found = paths.find(path)
+        return found.path if found else None
 
     def as_seen_here(self, path: bytes) -> bytes:
         """A path of the guest's, from its working directory, as the supervisor finds the same file."""
@@ -98,15 +99,6 @@ class StopView:
             if path.startswith(own):
                 return me + b"/" + path[len(own) :]
         return path if path.startswith(b"/") else me + b"/cwd/" + path
-
-
-def real_path(path: bytes) -> bytes | None:
-    """The path without links; None where a link cannot be read (those of others in /proc), is exchanged
-    meanwhile, or leads to very many others."""
-    try:
-        return os.path.realpath(path)
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def process_state(pid: int) -> tuple[str, int]:

@@ -92,6 +92,18 @@ def test_what_is_missing_is_told_inside_only(inside: Path) -> None:
         )
 
 
+def test_what_is_missing_further_up(inside: Path) -> None:
+    (inside / "dangling").symlink_to(inside.parent / "out" / "gone")
+    for path, error in (
+        ("in/a/b/c", errno.ENOENT),
+        ("in/a/../../out/file", errno.ENOENT),  # the way ends inside
+        ("out/a/b/c", errno.EACCES),
+        ("in/dangling", errno.EACCES),
+        ("in/dangling/x", errno.EACCES),
+    ):
+        assert do(chmod(inside.parent / path), inside) == -error, path
+
+
 def test_owner_that_is_so_already(inside: Path) -> None:
     facts = (inside / "file").stat()
     path = os.fsencode(inside / "file")
