@@ -15,6 +15,8 @@ from sandbox.errors import NotRunnableError
 Linkage = Literal["static", "static-pie", "dynamic"]
 
 MAX_HASHED = 256 * 1024 * 1024
+# Of what a guest executes: it makes such files as often as it likes, and every guest waits for each hash.
+MAX_HASHED_OF_GUEST = 16 * 1024 * 1024
 MAX_CACHED = 64
 _SETTLED_NS = 2_000_000_000
 _CHUNK = 1024 * 1024
@@ -23,9 +25,9 @@ _CHUNK = 1024 * 1024
 class ElfFacts(NamedTuple):
     """What a program file is.
 
-    `sha256` is of the whole file, None where that has more than 256 MiB (a guest must not be able to keep
-    the supervisor reading). `interpreter` is None unless `linkage` is dynamic. `writable_executable` says
-    whether any loaded segment is both.
+    `sha256` is of the whole file, None where that is larger than was to be hashed (a guest must not be able
+    to keep the supervisor reading). `interpreter` is None unless `linkage` is dynamic.
+    `writable_executable` says whether any loaded segment is both.
     """
 
     sha256: str | None
@@ -48,8 +50,9 @@ _Key = tuple[int, int, int, int, int]
 _cache: dict[_Key, ElfFacts] = {}
 
 
-def facts(fd: int) -> ElfFacts:
-    """The facts of the file `fd` holds, whose offset is not moved. Remembers the last 64 files.
+def facts(fd: int, most: int = MAX_HASHED) -> ElfFacts:
+    """The facts of the file `fd` holds, whose offset is not moved; hashed if it has no more than `most`
+    bytes, or was before. Remembers the last 64 files.
 
     Raises NotRunnableError where it cannot be read or is no 64-bit little-endian ELF program.
     """
@@ -59,7 +62,9 @@ def facts(fd: int) -> ElfFacts:
             raise NotRunnableError("not a regular file")
         key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         known = _cache.pop(key, None)
-        found = known or _gather(fd, status.st_size)
+        if known and known.sha256 is None and status.st_size <= most:
+            known = None
+        found = known or _gather(fd, status.st_size, most)
     except OSError as error:
         raise NotRunnableError(f"cannot be read: {error.strerror}") from error
     # A file changed twice within a tick of its file system's clock keeps its times: let it settle first.
@@ -70,7 +75,7 @@ def facts(fd: int) -> ElfFacts:
     return found
 
 
-def _gather(fd: int, size: int) -> ElfFacts:
+def _gather(fd: int, size: int, most: int) -> ElfFacts:
     image = _Image(fd, size)
     try:
         machine, linkage, interpreter, writable_executable = _described(image)
@@ -78,7 +83,7 @@ def _gather(fd: int, size: int) -> ElfFacts:
         raise
     except Exception as error:  # pyelftools raises what its parsing happens to run into
         raise NotRunnableError("not an ELF program that can be understood") from error
-    return ElfFacts(_sha256(fd, size), machine, linkage, interpreter, writable_executable)
+    return ElfFacts(_sha256(fd, size, most), machine, linkage, interpreter, writable_executable)
 
 
 def _described(image: _Image) -> tuple[str, Linkage, str | None, bool]:
@@ -104,8 +109,8 @@ def _interpreter(image: _Image, offset: int, size: int) -> str:
     return os.fsdecode(image.read(size).split(b"\0")[0])
 
 
-def _sha256(fd: int, size: int) -> str | None:
-    if size > MAX_HASHED:
+def _sha256(fd: int, size: int, most: int) -> str | None:
+    if size > most:
         return None
     digest, done = hashlib.sha256(), 0
     while chunk := os.pread(fd, min(_CHUNK, size - done), done):

@@ -88,7 +88,7 @@ class Image(NamedTuple):
         except OSError:
             return None
         try:
-            return elf.facts(fd).as_dict()
+            return elf.facts(fd, elf.MAX_HASHED_OF_GUEST).as_dict()
         except SandboxError:
             return None
         finally:

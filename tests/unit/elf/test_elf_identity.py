@@ -152,9 +152,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     asked: list[int] = []
     gather = identity._gather
 
-    def count(fd: int, size: int) -> ElfFacts:
+    def count(fd: int, size: int, most: int) -> ElfFacts:
         asked.append(fd)
-        return gather(fd, size)
+        return gather(fd, size, most)
 
     monkeypatch.setattr(identity, "_gather", count)
     return asked
@@ -213,6 +213,19 @@ def test_a_huge_file_is_not_hashed(
     os.truncate(tmp_path / "file0", identity.MAX_HASHED + 1)
     assert facts(fd).sha256 is None
     assert facts(fd).linkage == "static"
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_smaller_bound_for_what_guests_execute(make_elf: Make, opened: Opened, tmp_path: Path) -> None:
+    fd = opened(make_elf({}))
+    size = identity.MAX_HASHED_OF_GUEST
+    os.truncate(tmp_path / "file0", size + 1)
+    assert facts(fd, size).sha256 is None
+    hashed = facts(fd).sha256
+    assert hashed is not None
+    assert facts(fd, size).sha256 == hashed  # it is known by now
+    os.truncate(tmp_path / "file0", size)
+    assert facts(fd, size).sha256 not in (None, hashed)
 
 
 def test_importing_the_room_does_not_load_pyelftools() -> None:
