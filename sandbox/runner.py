@@ -137,7 +137,7 @@ class _Run:
     def _supervise(self, program: launch.Program, event: calls.RawEvent, pump: int) -> Ending:
         self.supervisor = Supervisor(
             self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
-            paths=self.allowed if self.log.active else None,
+            paths=self.allowed if self.log.active else None, scratch=self.scratch,
             foreign=self.foreign,
             realm=Realm(self.allowed.get("write") if self.policy.files else None, self.uid),
             out_of_memory=self.account.is_over,
@@ -287,19 +287,21 @@ class _Run:
         refusals = list(self.recorder.refusals)
         if not refusals:
             return ""
-        hinted = [one for one in refusals if self._hint_of(one[1])]
-        call, rule, _ = (hinted or refusals)[-1]
+        hinted = [one for one in refusals if self._hint_of(one)]
+        last = call, rule, _ = (hinted or refusals)[-1]
         text = f"{call} refused by {self.policy.name}:{rule}"
         if hinted:
-            return f"{text}: {self._hint_of(rule)}"
+            return f"{text}: {self._hint_of(last)}"
         # Perhaps it was not this call: what Landlock refuses is seen where calls with paths stop.
         unseen = bool(self.allowed) and not self.log.active
         return f"{text}; with --audit FILE, refused paths are named, too" if unseen else text
 
-    def _hint_of(self, rule: str) -> str:
-        if path := self.recorder.refused_paths.get(rule):
-            return f"allow it with --{rule.removeprefix('files.')} {path}"
-        return self.policy.hint(rule) or rules.HINTS.get(rule, "")
+    def _hint_of(self, refused: tuple[str, str, int]) -> str:
+        options = self.recorder.options.get(refused)
+        # A hint's line has each backslash doubled: what has one can be pasted from the log only.
+        if options and "\\" not in options:
+            return f"allow it with {options}"
+        return self.policy.hint(refused[1]) or rules.HINTS.get(refused[1], "")
 
 
 def _exit_status(ending: Ending) -> int:

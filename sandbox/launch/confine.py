@@ -116,9 +116,12 @@ def _allow_ports(ruleset: int, network: Network | None, known: int) -> None:
 
 
 def _by_right(files: Files, names: Mapping[str, str]) -> dict[Right, tuple[str, ...]]:
-    """Real paths by what they allow: what may be written or executed may be read as well."""
-    write, run = _real(files.write, names), _real(files.exec, names)
-    return {"read": (*_real(files.read, names), *write, *run), "write": write, "exec": run}
+    """Real paths by what they allow: what may be written may be read as well. So may what is executed, but
+    not listed (EXEC), which `sandbox.rules.files` knows."""
+    write = _real(files.write, names)
+    return {
+        "read": (*_real(files.read, names), *write), "write": write, "exec": _real(files.exec, names)
+    }  # fmt: skip
 
 
 def _real(paths: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from sandbox.launch import namespaces
 from sandbox.outcome import Decision, Refuse, Return
 from sandbox.policy.model import Environment, Policy, RewriteSpec
 from sandbox.rules.files import covered
+from sandbox.rules.options import option
 from sandbox.syscalls import table
 
 RLIMIT_FSIZE, RLIMIT_CORE, RLIMIT_NOFILE = 1, 4, 7
@@ -75,7 +76,7 @@ def exec_failure(program: Program, error: int, places: tuple[str, ...] | None, *
         return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
     why, path = "", os.path.realpath(program.path)
     if error == errno.EACCES and places is not None and not covered(path, places):
-        why = f"; the policy does not let it be executed (see --exec {path})"
+        why = f"; the policy does not let it be executed (see {option('exec', path)})"
     elif error == errno.EACCES and other_user:
         why = "; the guest is another user than you (see --user)"
     return f"{program.path}: execve: {os.strerror(error)}{why}"

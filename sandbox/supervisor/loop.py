@@ -48,15 +48,16 @@ class Supervisor:
         started_ns: int,
         watch_all: bool = False,
         paths: dict[files.Right, tuple[str, ...]] | None = None,
+        scratch: str = "",
         foreign: set[int] | None = None,
         realm: Realm | None = None,
         out_of_memory: Callable[[], bool] = lambda: False,
         memory_kept: bool = False,
     ) -> None:
-        """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded; `foreign`:
-        children this process had before the run; `realm`: where files' modes and times may be changed;
-        `out_of_memory`: whether the kernel has killed guests at the limit on memory; `memory_kept`: it
-        keeps all of that limit."""
+        """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded; `scratch`:
+        the run's own directory; `foreign`: children this process had before the run; `realm`: where files'
+        modes and times may be changed; `out_of_memory`: whether the kernel has killed guests at the limit on
+        memory; `memory_kept`: it keeps all of that limit."""
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
@@ -74,6 +75,7 @@ class Supervisor:
         self._watch_all = watch_all
         self._realm = realm or Realm((), -1)
         self._allowed: dict[files.Right, tuple[str, ...]] = paths or {}
+        self._scratch = scratch
         self._path_calls = files.CALLS if paths else frozenset[int]()
 
     def run(
@@ -216,10 +218,10 @@ class Supervisor:
 
     def _note_paths(self, stopped: Stopped, call: Call, verdict: Allow, view: StopView) -> None:
         """Remember which path `[files]` does not cover, should the kernel refuse the call."""
-        found = files.refused(call, self._allowed, view.resolved)
+        found = files.refused(call, self._allowed, view.find, self._scratch)
         if found:
             fields = self.recorder.fields(stopped.task, call, verdict, images.reader(view))
-            stopped.task.path_refusal = (fields, *found)
+            stopped.task.path_refusal = (fields, found)
 
     def _apply(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:
         if isinstance(verdict, Allow):
@@ -253,9 +255,9 @@ class Supervisor:
             fields, task.watching = task.watching, None
             self.recorder.call(fields, rval)
         if task.path_refusal is not None:
-            (fields, path, right), task.path_refusal = task.path_refusal, None
+            (fields, refusal), task.path_refusal = task.path_refusal, None
             if rval in files.LANDLOCK_ERRORS:
-                self.recorder.path_refused(fields, path, right, rval)
+                self.recorder.path_refused(fields, refusal, rval)
         self.births.on_return(stopped)
         return Resume(stopped.spend())
 

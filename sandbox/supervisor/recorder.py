@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from sandbox._kernel.calls import Registers
 from sandbox.outcome import Allow, Kill, Refuse, Return, Rewrite, Verdict
+from sandbox.rules.files import Refusal
 from sandbox.supervisor.stops import Exited, Killed
 from sandbox.supervisor.tracee import Task
 from sandbox.supervisor.vfork import Born, Release
@@ -79,7 +80,7 @@ class Recorder:
         self.full = False
         self.counts: dict[str, dict[str, int]] = {}
         self.refusals: dict[tuple[str, str, int], int] = {}
-        self.refused_paths: dict[str, str] = {}
+        self.options: dict[tuple[str, str, int], str] = {}
         self._last: dict[str, Any] | None = None
         self._same = 0
         self._owed = 0
@@ -149,16 +150,20 @@ class Recorder:
             key = (name, verdict.rule, verdict.errno)
             self.refusals[key] = self.refusals.pop(key, 0) + 1
 
-    def path_refused(self, fields: dict[str, Any], path: str, right: str, error: int) -> None:
+    def path_refused(self, fields: dict[str, Any], refusal: Refusal, error: int) -> None:
         """Landlock refused a call: its record once more, with the path it wanted and what would allow it."""
-        rule, errno_ = f"files.{right}", -error
+        rule, errno_ = f"files.{refusal.right}", -error
         self.refused += 1
         per_call = self.counts.setdefault(fields["call"], {})
         per_call["refuse"] = per_call.get("refuse", 0) + 1
         self.refusals[fields["call"], rule, errno_] = 1
-        self.refused_paths[rule] = path
         fields |= {"verdict": "refuse", "errno": errnos.errno_name(errno_), "rule": rule}
-        self.call(fields | {"path": path, "allow": f"--{right} {path}"})
+        self.call(fields | self._named((fields["call"], rule, errno_), refusal))
+
+    def _named(self, refused: tuple[str, str, int], refusal: Refusal) -> dict[str, str]:
+        """The fields that name a path; of what was refused so, the options that allow the last are kept."""
+        self.options[refused] = refusal.allow
+        return {"path": refusal.path} | ({"allow": refusal.allow} if refusal.allow else {})
 
     def child(self, task: Task | None, born: Born, parent: Registers | None, child: Registers | None) -> None:
         """A task was made. The registers are those each side goes on with: the kernel writes the parent's

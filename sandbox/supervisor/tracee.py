@@ -7,6 +7,7 @@ from typing import Any
 
 from sandbox._kernel import calls
 from sandbox.errors import InternalError
+from sandbox.rules.files import Refusal
 
 _ALL_SIGNALS = (1 << 64) - 1
 
@@ -36,7 +37,7 @@ class Task:
         self.restore: dict[str, int] = {}
         self.image: dict[str, Any] | None = None
         self.watching: dict[str, Any] | None = None
-        self.path_refusal: tuple[dict[str, Any], str, str] | None = None
+        self.path_refusal: tuple[dict[str, Any], Refusal] | None = None
         self.killed_by: str | None = None
         self.signalled = 0
         self.blocked_since = 0

@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 
-from sandbox.rules.files import AT_FDCWD
+from sandbox.rules.files import AT_FDCWD, Found, Wanted
 from sandbox.supervisor import paths
 from sandbox.supervisor.tracee import Stopped, Tasks
 
@@ -78,18 +78,17 @@ class StopView:
     def file_head(self, path: bytes, length: int) -> bytes | None:
         return regular_file_head(self.as_seen_here(path), length)
 
-    def resolved(self, dirfd: int, address: int) -> str | None:
-        """The path at `address` as the kernel would find it from here; None where it cannot be told."""
+    def find(self, wanted: Wanted) -> Found | None:
+        """Where a path of the call leads, as the kernel would find it; None where it cannot be told."""
         try:
-            path = self.read_string(address)
+            path = self.read_string(wanted.address)
         except OSError:
             return None
-        if dirfd != AT_FDCWD and not path.startswith(b"/"):
-            path = b"/proc/%d/fd/%d/%s" % (self._stopped.tid, dirfd, path)
+        if wanted.dirfd != AT_FDCWD and not path.startswith(b"/"):
+            path = b"/proc/%d/fd/%d/%s" % (self._stopped.tid, wanted.dirfd, path)
         else:
             path = self.as_seen_here(path)
-        found = paths.find(path)
-        return found.path if found else None
+        return paths.find_name(path) if wanted.name else paths.find(path)
 
     def as_seen_here(self, path: bytes) -> bytes:
         """A path of the guest's, from its working directory, as the supervisor finds the same file."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.outcome import Refuse
+from sandbox.rules.files import Refusal
 from sandbox.supervisor.recorder import AT_MOST_OWED, MOST_NAMES, ONE_BY_ONE, OTHER_NAMES, Recorder
 from sandbox.supervisor.tracee import Task
 from sandbox.syscalls.call import Call
@@ -56,9 +57,18 @@ def test_refused_paths_are_counted_too() -> None:
     log = Log()
     recorder = Recorder(log)
     for path in ["/a"] * 20 + ["/b"]:
-        recorder.path_refused({"call": "open", "args": {}, "ret": -13}, path, "read", -13)
+        recorder.path_refused(
+            {"call": "open", "args": {}, "ret": -13}, Refusal(path, "read", f"--read {path}"), -13
+        )
     assert [fields["path"] for _, fields in log.written] == ["/a"] * 9 + ["/b"]
     assert (sum(repeats(log)), recorder.refused) == (21, 21)
+    assert recorder.options == {("open", "files.read", 13): "--read /b"}
+
+
+def test_a_path_that_no_option_allows_is_named_alone() -> None:
+    log = Log()
+    Recorder(log).path_refused({"call": "open"}, Refusal("/a/b", "read", ""), -13)
+    assert [(fields["path"], "allow" in fields) for _, fields in log.written] == [("/a/b", False)]
 
 
 @pytest.mark.parametrize(("most", "full_after"), [(None, None), (0, 1), (RECORD, 2), (RECORD * 3, 4)])
