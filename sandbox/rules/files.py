@@ -183,11 +183,11 @@ def _options(needs: list[_Need], scratch: str) -> str:
     for need in needs:
         if need.place is None or (scratch and covered(need.place, (scratch,))):
             return ""
-        found[option(need.right, _lasting(need.place))] = None
+        found[option(need.right, lasting(need.place))] = None
     return " ".join(found)
 
 
-def _lasting(place: str) -> str:
+def lasting(place: str) -> str:
     """A process's own directory in /proc has another name in the next run."""
     first = place.removeprefix("/proc/").partition("/")[0]
     return "/proc" if place.startswith("/proc/") and first.isdecimal() else place

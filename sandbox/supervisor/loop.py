@@ -180,9 +180,10 @@ class Supervisor:
         if task.launching:
             return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         view = StopView(stopped, self.tasks, self.births.making)
+        outside = None
         verdict = rules.judge(self.policy, call, view)
         if isinstance(verdict, Return) and verdict.deed is not None:
-            result = perform(verdict.deed, stopped.tid, view.as_seen_here, self._realm)
+            result, outside = perform(verdict.deed, stopped.tid, view.as_seen_here, self._realm)
             verdict = Refuse(-result, verdict.rule) if result < 0 else verdict._replace(deed=None)
         if on_vsyscall_page(call):
             return self._on_vsyscall(stopped, call, verdict, view)
@@ -194,6 +195,8 @@ class Supervisor:
             if not (verdict.watch or call.nr in rules.SUPERVISED):
                 return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         fields = self.recorder.judged(task, call, verdict, images.reader(view))
+        if outside is not None and isinstance(verdict, Refuse):
+            fields |= self.recorder.named((table.name(call.nr), verdict.rule, verdict.errno), outside)
         if isinstance(verdict, Allow) and verdict.watch and call.nr not in _WITHOUT_RESULT:
             task.watching = fields
         else:

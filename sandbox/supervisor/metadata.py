@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sandbox.outcome import Deed
-from sandbox.rules.files import covered
+from sandbox.rules.files import Refusal, covered, lasting
 from sandbox.rules.metadata import AT_FDCWD, UTIME_NOW, UTIME_OMIT
+from sandbox.rules.options import option
 from sandbox.supervisor import paths
 
 _BILLION = 1_000_000_000
@@ -28,16 +29,33 @@ class Realm(NamedTuple):
     uid: int
 
 
-def perform(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes], realm: Realm) -> int:
-    """0, or a negative errno for the guest."""
+class Done(NamedTuple):
+    """0, or a negative errno for the guest; and the file, where it lies where the guest may not write."""
+
+    result: int
+    outside: Refusal | None = None
+
+
+class _OutsideError(Exception):
+    """What was asked for lies where the guest may not write; where, if that is known."""
+
+    def __init__(self, refusal: Refusal | None) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
+def perform(deed: Deed, pid: int, as_seen_here: Callable[[bytes], bytes], realm: Realm) -> Done:
+    """Do it, if the guest may."""
     try:
         fd = _open(deed, pid, as_seen_here, realm)
+    except _OutsideError as outside:
+        return Done(-errno.EACCES, outside.refusal)
     except OSError as error:
-        return -(error.errno or errno.EIO)
+        return Done(-(error.errno or errno.EIO))
     try:
         return _on(fd, deed, realm)
     except OSError as error:
-        return -(error.errno or errno.EIO)
+        return Done(-(error.errno or errno.EIO))
     finally:
         os.close(fd)
 
@@ -64,33 +82,40 @@ def _open_path(path: bytes, flags: int, realm: Realm) -> int:
         return os.open(path, flags)
     except (FileNotFoundError, NotADirectoryError):
         # The supervisor may look where its guest may not: outside, what is missing gets the same answer.
-        if realm.write is not None and not _is_covered(path, realm.write):
-            raise OSError(errno.EACCES, "") from None
+        if realm.write is not None:
+            found = paths.find(path)
+            if found is None or not covered(found.path, realm.write):
+                raise _OutsideError(found and Refusal(found.path, "write", "")) from None
         raise
 
 
-def _is_covered(path: bytes, roots: tuple[str, ...]) -> bool:
-    found = paths.find(path)
-    return found is not None and covered(found.path, roots)
-
-
-def _on(fd: int, deed: Deed, realm: Realm) -> int:
+def _on(fd: int, deed: Deed, realm: Realm) -> Done:
     here = f"/proc/self/fd/{fd}"
-    if realm.write is not None and not covered(os.readlink(here), realm.write):
-        return -errno.EACCES
     facts = os.fstat(fd)
-    if deed.kind == "owner":
-        have = (facts.st_uid, facts.st_gid)
-        return (
-            0 if all(want in (-1, got) for want, got in zip(deed.values, have, strict=True)) else -errno.EPERM
-        )
-    if facts.st_uid != realm.uid:
-        return -errno.EPERM
+    may = _may(deed, facts, realm)
+    if realm.write is not None and not covered(place := os.readlink(here), realm.write):
+        return Done(-errno.EACCES, _refusal(place, may and facts.st_nlink > 0))
+    if not may:
+        return Done(-errno.EPERM)
     if deed.kind == "mode":
         os.chmod(here, deed.values[0])
-    else:
+    elif deed.kind == "times":
         os.utime(here, ns=_times(deed.values, (facts.st_atime_ns, facts.st_mtime_ns)))
-    return 0
+    return Done(0)
+
+
+def _refusal(place: str, may: bool) -> Refusal | None:
+    """Of what lies nowhere (a pipe), none; without an option where that would not help."""
+    if not place.startswith("/"):
+        return None
+    return Refusal(place, "write", option("write", lasting(place)) if may else "")
+
+
+def _may(deed: Deed, facts: os.stat_result, realm: Realm) -> bool:
+    if deed.kind != "owner":
+        return facts.st_uid == realm.uid
+    have = (facts.st_uid, facts.st_gid)
+    return all(want in (-1, got) for want, got in zip(deed.values, have, strict=True))
 
 
 def _times(values: tuple[int, ...], now: tuple[int, int]) -> tuple[int, int]:

@@ -158,9 +158,9 @@ class Recorder:
         per_call["refuse"] = per_call.get("refuse", 0) + 1
         self.refusals[fields["call"], rule, errno_] = 1
         fields |= {"verdict": "refuse", "errno": errnos.errno_name(errno_), "rule": rule}
-        self.call(fields | self._named((fields["call"], rule, errno_), refusal))
+        self.call(fields | self.named((fields["call"], rule, errno_), refusal))
 
-    def _named(self, refused: tuple[str, str, int], refusal: Refusal) -> dict[str, str]:
+    def named(self, refused: tuple[str, str, int], refusal: Refusal) -> dict[str, str]:
         """The fields that name a path; of what was refused so, the options that allow the last are kept."""
         self.options[refused] = refusal.allow
         return {"path": refusal.path} | ({"allow": refusal.allow} if refusal.allow else {})

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.integration.conftest import command
 
 
 @pytest.fixture
@@ -92,3 +96,22 @@ def test_no_option_gives_what_is_gone_by_the_next_run(python: str, run: Any) -> 
     record = [one for one in ran.events("call") if one["verdict"] == "refuse"][-1]
     assert (record["rule"], "allow" in record) == ("files.exec", False)
     assert "allow it" not in ran.err
+
+
+@pytest.mark.parametrize("code", ["os.chmod({!r}, 0o600)", "os.utime({!r})"])
+def test_modes_and_times(code: str, place: Path, python: str, run: Any) -> None:
+    """What the supervisor changes for a guest, it names in the same way; a hint needs no log."""
+    path = place / "file"
+    if os.geteuid() == 0:
+        os.chown(path, 65534, 65534)
+    script = f"import os; {code.format(str(path))}"
+    refused = run(python, "-c", script, policy="workspace")
+    record = [one for one in refused.events("call") if one["verdict"] == "refuse"][-1]
+    assert (record["path"], record["errno"]) == (str(path), "EACCES")
+    words = shlex.split(record["allow"])
+    assert words == ["--write", str(path)]
+    unlogged = command("-p", "workspace", "--", python, "-c", script)
+    for err in (refused.err, subprocess.run(unlogged, capture_output=True, text=True, check=False).stderr):
+        assert f"allow it with {record['allow']}\n" in err
+    allowed = run(python, "-c", script, policy="workspace", options=tuple(words))
+    assert (allowed.status, allowed.err) == (0, "")

@@ -24,7 +24,7 @@ def inside(tmp_path: Path) -> Path:
 
 def do(deed: Deed, inside: Path, uid: int | None = None) -> int:
     realm = Realm((os.path.realpath(inside),), os.geteuid() if uid is None else uid)
-    return perform(deed, os.getpid(), lambda path: path, realm)
+    return perform(deed, os.getpid(), lambda path: path, realm).result
 
 
 def mode(path: Path) -> int:
@@ -134,5 +134,29 @@ def test_times_of_a_link_itself(inside: Path) -> None:
 def test_anywhere_where_files_are_not_confined(inside: Path) -> None:
     realm = Realm(None, os.geteuid())
     out = inside.parent / "out" / "file"
-    assert perform(chmod(out), os.getpid(), lambda path: path, realm) == 0
+    assert perform(chmod(out), os.getpid(), lambda path: path, realm).result == 0
     assert mode(out) == 0o600
+
+
+def test_what_lies_outside_is_named(inside: Path) -> None:
+    out = os.path.realpath(inside.parent / "out")
+    realm = Realm((os.path.realpath(inside),), os.geteuid())
+    (inside / "link").symlink_to(f"{out}/file")
+    for deed, uid, path, allow in (
+        (chmod(inside / "link"), 0, f"{out}/file", f"--write {out}/file"),
+        (chmod(inside / "link"), 1, f"{out}/file", ""),
+        (chmod(f"{out}/gone/x"), 0, f"{out}/gone/x", ""),
+        (Deed("owner", AT_FDCWD, os.fsencode(out), values=(-1, -1)), 1, out, f"--write {out}"),
+    ):
+        mine = realm._replace(uid=realm.uid + uid)
+        done = perform(deed, os.getpid(), lambda path: path, mine)
+        assert done == (-errno.EACCES, (path, "write", allow))
+
+
+def test_what_lies_nowhere_is_not_named(inside: Path) -> None:
+    ends = os.pipe()
+    realm = Realm((os.path.realpath(inside),), os.geteuid())
+    done = perform(Deed("mode", ends[0], None, values=(0o600,)), os.getpid(), lambda path: path, realm)
+    assert done == (-errno.EACCES, None)
+    for fd in ends:
+        os.close(fd)
