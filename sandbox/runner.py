@@ -205,7 +205,7 @@ class _Run:
         if directory != "/":  # which would be everything
             names["cwd"] = directory
         if self.policy.files is not None and self.policy.files.scratch:
-            self.scratch = scratch.make(self.outer.get("TMPDIR", "/tmp"), user)
+            self.scratch = scratch.make(scratch.parent(self.outer), user)
             names["scratch"] = self.scratch
         return names
 

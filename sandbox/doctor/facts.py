@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sandbox._kernel import probe
 from sandbox._kernel.probe import Namespaces, Traced
 from sandbox.errors import SetupError
-from sandbox.launch import cgroup
+from sandbox.launch import cgroup, scratch
 from sandbox.launch.confine import confine
 from sandbox.launch.namespaces import choose, may_make_namespaces
 from sandbox.launch.program import core_limit
@@ -76,7 +76,7 @@ def gather() -> Facts:
     """Everything, with every probe made. Raises OSError where not even a child can be made."""
     abi = probe.landlock()
     enforcement, restrict = _landlock(abi)
-    scratch = os.environ.get("TMPDIR", "/tmp")
+    parent = scratch.parent(os.environ)
     may_isolate = may_make_namespaces()
     return Facts(
         release=os.uname().release,
@@ -99,8 +99,8 @@ def gather() -> Facts:
         status=_fields(read("/proc/self/status")),
         has_children=os.path.exists("/proc/thread-self/children"),
         has_schedstat=read("/proc/thread-self/schedstat").split()[:1] not in ([], ["0"]),
-        scratch=scratch,
-        scratch_usable=os.path.isdir(scratch) and os.access(scratch, os.W_OK | os.X_OK),
+        scratch=parent,
+        scratch_usable=os.path.isdir(parent) and os.access(parent, os.W_OK | os.X_OK),
         container=container(),
         ia32=probe.ia32(),
         x32=probe.x32(),

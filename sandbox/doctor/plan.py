@@ -19,7 +19,7 @@ from sandbox.doctor.listing import field, paths
 from sandbox.doctor.remedies import delegation
 from sandbox.doctor.tally import tally
 from sandbox.errors import NotRunnableError, SandboxError, SetupError
-from sandbox.launch import cgroup, confine, identity, namespaces
+from sandbox.launch import cgroup, confine, identity, namespaces, scratch
 from sandbox.launch import program as launch
 from sandbox.policy.model import Policy
 from sandbox.request import Request
@@ -171,7 +171,7 @@ class _Rehearsal:
             self.lacks = isolation.lacks
 
     def _scratch(self) -> Iterator[str]:
-        parent = self.outer.get("TMPDIR", "/tmp")
+        parent = scratch.parent(self.outer)
         if not os.path.isdir(parent):
             raise SetupError(f"cannot make a scratch directory in {parent}: No such file or directory")
         if not os.access(parent, os.W_OK | os.X_OK):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 
 from sandbox.errors import SetupError
 
 PREFIX = "sandbox-"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLACE = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def parent(outer: Mapping[str, str]) -> str:
+    """Where scratch directories are made, by the caller's environment; a TMPDIR that is empty is none."""
+    return os.path.abspath(outer.get("TMPDIR") or "/tmp")
 
 
 def make(parent: str, owner: tuple[int, int] | None) -> str:

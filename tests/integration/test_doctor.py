@@ -382,3 +382,16 @@ def test_a_policy_file_is_shown(tmp_path: Path) -> None:
 def test_without_a_program_a_run_is_wrong_use() -> None:
     assert run().returncode == 125
     assert run("--dry-run").returncode == 0
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_an_odd_tmpdir(empty: bool, tmp_path: Path) -> None:
+    """Empty is as if it were not set; relative is meant from where the command was started (here /)."""
+    value, parent = (
+        ("", os.path.realpath("/tmp")) if empty else (os.path.relpath(tmp_path, "/"), str(tmp_path))
+    )
+    words = ("-p", "default", "--cwd", "/", "--", "/bin/sh", "-c", "echo $TMPDIR")
+    ran = run(*words, env={"TMPDIR": value})
+    assert (ran.returncode, os.path.dirname(ran.stdout.strip())) == (0, parent), ran.stderr
+    dry = run("--dry-run", *words, env={"TMPDIR": value})
+    assert f"a private directory in {parent}" in dry.stdout

@@ -70,3 +70,16 @@ def test_a_link_in_its_place_is_not_followed_and_is_told(tmp_path: Path) -> None
 
 def test_one_that_is_gone_already(tmp_path: Path) -> None:
     assert scratch.remove(str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize(
+    ("outer", "expected"),
+    [
+        ({}, "/tmp"),
+        ({"TMPDIR": ""}, "/tmp"),
+        ({"TMPDIR": "/var/tmp"}, "/var/tmp"),
+        ({"TMPDIR": "a"}, "{cwd}/a"),
+    ],
+)
+def test_where_it_is_made(outer: dict[str, str], expected: str) -> None:
+    assert scratch.parent(outer) == expected.format(cwd=os.getcwd())
