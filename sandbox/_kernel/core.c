@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -37,7 +38,7 @@ enum { SB_NONE = 0, SB_STATUS = 1, SB_SIGNAL = 2, SB_DEADLINE = 3 };
 enum {
     STEP_PIPE = 1, STEP_FORK, STEP_SEIZE, STEP_SIGNALS, STEP_CLOSE, STEP_CHDIR, STEP_LIMIT,
     STEP_NO_NEW_PRIVS, STEP_FILTER, STEP_EXEC, STEP_DIED, STEP_WAIT, STEP_UNSHARE, STEP_USER, STEP_CAPABILITIES,
-    STEP_LANDLOCK, STEP_MAPS, STEP_OTHER_FILTER,
+    STEP_LANDLOCK, STEP_MAPS, STEP_OTHER_FILTER, STEP_TERMINAL,
 };
 
 static const char *const step_names[] = {
@@ -48,7 +49,7 @@ static const char *const step_names[] = {
     [STEP_DIED] = "the child died before its execve", [STEP_WAIT] = "wait4",
     [STEP_UNSHARE] = "unshare", [STEP_USER] = "setresuid", [STEP_CAPABILITIES] = "capset",
     [STEP_LANDLOCK] = "landlock_restrict_self", [STEP_MAPS] = "user namespace maps",
-    [STEP_OTHER_FILTER] = "a filter around the sandbox traces its calls",
+    [STEP_OTHER_FILTER] = "a filter around the sandbox traces its calls", [STEP_TERMINAL] = "setsid",
 };
 
 #define SEIZE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
@@ -174,6 +175,32 @@ static int child_descriptors(const int32_t *output, uint32_t closed)
     return 0;
 }
 
+/* The controlling terminal, and not any other. (The controlling side of a pseudo-terminal answers for its session.) */
+static int is_our_terminal(int fd)
+{
+    int32_t session;
+
+    return ioctl(fd, TIOCGSID, &session) == 0 && session == getsid(0);
+}
+
+/* Without TIOCNOTTY, only a session of its own has none; but whoever is there misses Ctrl-Z, and runs on while the
+ * supervisor stands still. A process that leads no session gives up the terminal for itself alone. */
+static int child_terminal(void)
+{
+    int fd, given_up;
+
+    for (fd = 0; fd < 3; fd++)
+        if (is_our_terminal(fd))
+            return 0;
+    fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENXIO)
+        return 0;
+    given_up = fd >= 0 && ioctl(fd, TIOCNOTTY) == 0;
+    if (fd >= 0)
+        close(fd);
+    return given_up || setsid() >= 0 ? 0 : -1;
+}
+
 static int child_write(const char *path, const char *text)
 {
     size_t length = strlen(text);
@@ -253,6 +280,8 @@ static _Noreturn void child_main(const sb_spec *spec, int go, int report)
     child_cgroup(spec->cgroup);
     if (child_descriptors(spec->output, spec->closed) < 0)
         child_fail(report, STEP_CLOSE);
+    if (child_terminal() < 0)
+        child_fail(report, STEP_TERMINAL);
     if (spec->isolate && unshare(spec->isolate) < 0)
         child_fail(report, STEP_UNSHARE);
     if (child_maps(spec) < 0)
