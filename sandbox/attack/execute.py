@@ -12,14 +12,15 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from sandbox.attack.ground import Ground
+from sandbox.attack.intake import intake
 from sandbox.attack.programs import Program
 from sandbox.attack.verdict import Native, Run, Verdict, of_native, of_run
 from sandbox.attack.victim import Victim
-from sandbox.audit.verifier import verify
-from sandbox.errors import AuditError, SetupError
+from sandbox.audit.verifier import verify_stream
+from sandbox.errors import SetupError
 from sandbox.policy.load import load
 from sandbox.policy.reading import from_anywhere
 
@@ -52,12 +53,12 @@ def under(program: Program, policy: str) -> Verdict:
     token = secrets.token_hex(8)
     with _prepared(program), Ground(token) as ground, Victim(ground.outside, token) as victim:
         ground.remember()
-        run = _supervised(program, policy, wall, ground, _environment(ground, victim, token))
+        run, damage = _supervised(program, policy, wall, ground, _environment(ground, victim, token))
         evidence = [
             *ground.damage(),
             *victim.damage(),
             *(f"process {pid} of the run was left behind" for pid in end_survivors(token)),
-            *_supervisor_damage(run, ground),
+            *damage,
         ]
         if ground.leaked_into(run.output.encode(errors="surrogateescape")):
             evidence.append("the secret was read")
@@ -88,18 +89,32 @@ def _copied(program: Program, ground: Ground) -> str:
 
 def _supervised(
     program: Program, policy: str, wall: float, ground: Ground, environment: Mapping[str, str]
-) -> Run:
-    outcome = os.path.join(ground.base, "outcome.json")
+) -> tuple[Run, list[str]]:
+    """The run, and what was done to its supervisor."""
     words = [
         *_command(), "-q", "-p", from_anywhere(policy), "--cwd", ground.work, "--timeout", f"{wall:g}",
-        "--outcome", outcome, "--audit", _log(ground), *program.options,
+        *program.options,
     ]  # fmt: skip
     for name, value in environment.items():
         words += ["--env", f"{name}={value}"]
-    words += ["--", _copied(program, ground)]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        status = _ended(words, wall + _PATIENCE, out, err, cwd=ground.work, env=dict(os.environ))
-        return Run(124 if status is None else status, _text(out), _text(err), _outcome(outcome))
+    with (
+        intake() as log,
+        intake() as outcome,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        words += ["--outcome", outcome.path, "--audit", log.path, "--", _copied(program, ground)]
+        status = _ended(
+            words,
+            wall + _PATIENCE,
+            out,
+            err,
+            cwd=ground.work,
+            env=dict(os.environ),
+            kept=(log.fd, outcome.fd),
+        )
+        run = Run(124 if status is None else status, _text(out), _text(err), _outcome(outcome.content()))
+        return run, _supervisor_damage(run, log.content())
 
 
 def _command() -> list[str]:
@@ -107,38 +122,32 @@ def _command() -> list[str]:
     return [sys.executable, "-I", "-c", _COMMAND.format(root=root)]
 
 
-def _log(ground: Ground) -> str:
-    return os.path.join(ground.base, "audit.jsonl")
-
-
-def _outcome(path: str) -> dict[str, Any]:
+def _outcome(stream: BinaryIO) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as stream:
-            outcome: dict[str, Any] = json.load(stream)
-    except (OSError, ValueError):
+        outcome: dict[str, Any] = json.load(stream)
+    except ValueError:
         return {}
     return outcome
 
 
-def _supervisor_damage(run: Run, ground: Ground) -> list[str]:
+def _supervisor_damage(run: Run, log: BinaryIO) -> list[str]:
     if run.status < 0:
         return [f"the supervisor was killed by {signal.Signals(-run.status).name}"]
     if run.outcome.get("status") in (None, "setup-error", "internal-error"):
         return []
-    try:
-        report = verify(_log(ground))
-    except AuditError as error:
-        return [f"the audit log cannot be read: {error}"]
+    report = verify_stream(log)
     return [] if report.state == "complete" else [f"the audit log is {report.state}: {report.reason}"]
 
 
 def _ended(
-    words: Sequence[str], seconds: float, out: IO[bytes], err: IO[bytes], *, cwd: str, env: Mapping[str, str]
-) -> int | None:
-    """The exit status, negative for a signal; None where it had to be ended."""
+    words: Sequence[str], seconds: float, out: IO[bytes], err: IO[bytes], *,
+    cwd: str, env: Mapping[str, str], kept: Sequence[int] = (),
+) -> int | None:  # fmt: skip
+    """The exit status, negative for a signal; None where it had to be ended. It inherits `kept`."""
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True
-    )
+        words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True,
+        pass_fds=kept,
+    )  # fmt: skip
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:

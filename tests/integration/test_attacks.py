@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,17 +66,38 @@ verdict = "allow"
 """
 
 
-def test_a_policy_with_a_hole_is_found(tmp_path: Path) -> None:
-    (tmp_path / "loose.toml").write_text(LOOSE)
-    words = ["attack", "--policy", "./loose.toml", "--policy", "default", "--format", "json", "personality"]
+OPEN = """
+schema = 1
+name = "open"
+extends = "default"
+[files]
+add-read = ["/"]
+add-write = ["{place}"]
+"""
+
+
+def attacked(directory: Path, policy: str, name: str, *options: str) -> dict[str, Any]:
+    """What the command tells of one attack under a policy of its own, and under `default`."""
+    (directory / "loose.toml").write_text(policy)
+    words = [sys.executable, "-P", "-c", "import sys; from sandbox.cli.ctl import main; sys.exit(main())"]
+    words += ["attack", "--policy", "./loose.toml", "--policy", "default", "--format", "json", *options, name]
     done = subprocess.run(
-        [sys.executable, "-c", "import sys; from sandbox.cli.ctl import main; sys.exit(main())", *words],
-        capture_output=True, text=True, timeout=120, check=False, cwd=tmp_path,
+        words, capture_output=True, text=True, timeout=120, check=False, cwd=directory,
     )  # fmt: skip
+    assert done.returncode == 1, done.stderr
     [attack] = json.loads(done.stdout)["attacks"]
     states = {name: verdict["state"] for name, verdict in attack["policies"].items()}
     assert states == {"./loose.toml": "ESCAPED", "default": "contained"}
-    assert done.returncode == 1
+    return dict(attack)
+
+
+def test_a_policy_with_a_hole_is_found(tmp_path: Path) -> None:
+    attacked(tmp_path, LOOSE, "personality")
+
+
+@pytest.mark.parametrize("place", [tempfile.gettempdir(), "/"])
+def test_a_policy_that_writes_where_the_attack_is_prepared_is_judged(tmp_path: Path, place: str) -> None:
+    attacked(tmp_path, OPEN.format(place=place), "path-spellings")
 
 
 def test_an_unhurt_victim_is_seen_as_such(tmp_path: Path) -> None:
