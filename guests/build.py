@@ -11,8 +11,9 @@ than its sources, the shared headers or this file is built again. Nothing outsid
 
 Attacks, `guests/attacks/NAME.c`, are built as one flavour to `guests/build/attacks/NAME`, always with
 `lib/trampoline.S`. Their first comment also says which classes they try, `class: 1 2`, how they are expected
-to fail, `contained: errno` (or killed, or limit), and where their run needs more, `options: --cpu 1`. That
-goes to `guests/build/attacks/index.json`, which the harness reads.
+to fail, `contained: errno` (or killed, or limit), and where their run needs more, `options: --cpu 1`, or
+`needs: terminal` where that is to be its controlling terminal and standard input. That goes to
+`guests/build/attacks/index.json`, which the harness reads.
 
 With `--package DIR`, the attacks and the prober among what was named are copied to where the package in DIR,
 a `sandbox`, looks for them: setup.py makes wheels so.
@@ -47,6 +48,7 @@ RAW = ["-static", "-nostdlib", "-ffreestanding", "-fno-pie", "-no-pie", "-fcf-pr
 FLAVOURS = ("musl", "glibc", "raw")
 ATTACKS = HERE / "attacks"
 CONTAINED = ("errno", "killed", "limit")
+NEEDS = ("terminal",)
 PROBER = ("prober", "raw")
 
 
@@ -124,8 +126,11 @@ def index_entry(source: Path) -> dict[str, object]:
     if not expected or set(expected) - set(CONTAINED):
         allowed = ", ".join(CONTAINED)
         raise BuildError(f"{source.name}: the first comment needs a line 'contained: HOW' (any of {allowed})")
-    options = declared(comment, "options")
-    return {"classes": [int(word) for word in classes], "contained": expected, "options": options}
+    options, needs = declared(comment, "options"), declared(comment, "needs")
+    if set(needs) - set(NEEDS):
+        raise BuildError(f"{source.name}: the first comment's line 'needs:' knows {', '.join(NEEDS)} only")
+    numbers = [int(word) for word in classes]
+    return {"classes": numbers, "contained": expected, "options": options, "needs": needs}
 
 
 def index_text() -> str:

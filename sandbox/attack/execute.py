@@ -17,6 +17,7 @@ from typing import IO, Any, BinaryIO
 from sandbox.attack.ground import Ground
 from sandbox.attack.intake import intake
 from sandbox.attack.programs import Program
+from sandbox.attack.terminal import Told, held, terminal, told
 from sandbox.attack.verdict import Native, Run, Verdict, of_native, of_run
 from sandbox.attack.victim import Victim
 from sandbox.audit.verifier import verify_stream
@@ -37,14 +38,15 @@ def natively(program: Program) -> Native:
     """Run an attack without the sandbox, against a victim of its own. Raises SetupError."""
     token = secrets.token_hex(8)
     with _prepared(program), Ground(token) as ground, Victim(ground.outside, token) as victim:
-        environment = _environment(ground, victim, token)
+        environment = _environment(program, ground, victim, token)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-            status = _ended(
-                [_copied(program, ground), "native"], _NATIVE_WALL, out, err,
+            end = _told(
+                program, [_copied(program, ground), "native"], _NATIVE_WALL, out, err,
                 cwd=ground.work, env={**os.environ, **environment},
             )  # fmt: skip
             end_survivors(token)
-            return of_native(status, _text(out), _text(err))
+            seen = end.typed or not _on_terminal(program)
+            return of_native(end.status, _text(out), _text(err), seen=seen)
 
 
 def under(program: Program, policy: str) -> Verdict:
@@ -53,7 +55,8 @@ def under(program: Program, policy: str) -> Verdict:
     token = secrets.token_hex(8)
     with _prepared(program), Ground(token) as ground, Victim(ground.outside, token) as victim:
         ground.remember()
-        run, damage = _supervised(program, policy, wall, ground, _environment(ground, victim, token))
+        environment = _environment(program, ground, victim, token)
+        run, damage = _supervised(program, policy, wall, ground, environment)
         evidence = [
             *ground.damage(),
             *victim.damage(),
@@ -73,8 +76,13 @@ def _prepared(program: Program) -> Iterator[None]:
         raise SetupError(f"{program.name}: cannot run the attack: {error}") from error
 
 
-def _environment(ground: Ground, victim: Victim, token: str) -> dict[str, str]:
-    return {**ground.environment(), **victim.environment(), **mark(token)}
+def _environment(program: Program, ground: Ground, victim: Victim, token: str) -> dict[str, str]:
+    on_terminal = {"ATTACK_TERMINAL": "1"} if _on_terminal(program) else {}
+    return {**ground.environment(), **victim.environment(), **on_terminal, **mark(token)}
+
+
+def _on_terminal(program: Program) -> bool:
+    return "terminal" in program.needs
 
 
 def mark(token: str) -> dict[str, str]:
@@ -90,7 +98,7 @@ def _copied(program: Program, ground: Ground) -> str:
 def _supervised(
     program: Program, policy: str, wall: float, ground: Ground, environment: Mapping[str, str]
 ) -> tuple[Run, list[str]]:
-    """The run, and what was done to its supervisor."""
+    """The run, and what was done to its terminal and its supervisor."""
     words = [
         *_command(), "-q", "-p", from_anywhere(policy), "--cwd", ground.work, "--timeout", f"{wall:g}",
         *program.options,
@@ -104,17 +112,14 @@ def _supervised(
         tempfile.TemporaryFile() as err,
     ):
         words += ["--outcome", outcome.path, "--audit", log.path, "--", _copied(program, ground)]
-        status = _ended(
-            words,
-            wall + _PATIENCE,
-            out,
-            err,
-            cwd=ground.work,
-            env=dict(os.environ),
-            kept=(log.fd, outcome.fd),
-        )
-        run = Run(124 if status is None else status, _text(out), _text(err), _outcome(outcome.content()))
-        return run, _supervisor_damage(run, log.content())
+        end = _told(
+            program, words, wall + _PATIENCE, out, err,
+            cwd=ground.work, env=dict(os.environ), kept=(log.fd, outcome.fd),
+        )  # fmt: skip
+        status = 124 if end.status is None else end.status
+        run = Run(status, _text(out), _text(err), _outcome(outcome.content()))
+        typed = ["the terminal's input has keys that nobody typed"] if end.typed else []
+        return run, [*typed, *_supervisor_damage(run, log.content())]
 
 
 def _command() -> list[str]:
@@ -139,13 +144,28 @@ def _supervisor_damage(run: Run, log: BinaryIO) -> list[str]:
     return [] if report.state == "complete" else [f"the audit log is {report.state}: {report.reason}"]
 
 
+def _told(
+    program: Program, words: Sequence[str], seconds: float, out: IO[bytes], err: IO[bytes], *,
+    cwd: str, env: Mapping[str, str], kept: Sequence[int] = (),
+) -> Told:  # fmt: skip
+    """How `words` ended, which inherit `kept`: on a terminal where the program needs one."""
+    if not _on_terminal(program):
+        return Told(_ended(words, seconds, out, err, cwd=cwd, env=env, kept=kept), typed=False)
+    with terminal() as fd, intake() as answer:
+        _ended(
+            held(words, seconds, kept, answer.fd), seconds + _PATIENCE, out, err,
+            cwd=cwd, env=env, kept=(*kept, answer.fd), stdin=fd,
+        )  # fmt: skip
+        return told(answer.content())
+
+
 def _ended(
     words: Sequence[str], seconds: float, out: IO[bytes], err: IO[bytes], *,
-    cwd: str, env: Mapping[str, str], kept: Sequence[int] = (),
+    cwd: str, env: Mapping[str, str], kept: Sequence[int], stdin: int = subprocess.DEVNULL,
 ) -> int | None:  # fmt: skip
-    """The exit status, negative for a signal; None where it had to be ended. It inherits `kept`."""
+    """The exit status, negative for a signal; None where it had to be ended."""
     process = subprocess.Popen(
-        words, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True,
+        words, stdin=stdin, stdout=out, stderr=err, cwd=cwd, env=env, start_new_session=True,
         pass_fds=kept,
     )  # fmt: skip
     try:

@@ -23,13 +23,15 @@ NOT_BUILT = (
 
 
 class Program(NamedTuple):
-    """A built attack: the classes it tries, how it may fail besides by an errno, options its run needs."""
+    """A built attack: the classes it tries, how it may fail besides by an errno, options its run needs, and
+    what must be there (`terminal`: as controlling terminal and standard input)."""
 
     name: str
     path: str
     classes: tuple[int, ...]
     contained: frozenset[str]
     options: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
 
 
 def find(places: Iterable[str] = PLACES) -> list[Program]:
@@ -60,6 +62,7 @@ def _program(place: str, name: str, facts: dict[str, Any]) -> Program:
         tuple(int(number) for number in facts["classes"]),
         frozenset(facts["contained"]),
         tuple(facts["options"]),
+        frozenset(facts["needs"]),
     )
 
 

@@ -55,11 +55,12 @@ def of_run(run: Run, allowed: frozenset[str], evidence: Sequence[str]) -> Verdic
     return Verdict("error", "", f"status {run.status}, {status or 'no outcome'}: {reason or last}")
 
 
-def of_native(status: int | None, output: str, errors: str) -> Native:
-    """Whether a native run showed the attack; `status` None means that it did not end."""
+def of_native(status: int | None, output: str, errors: str, *, seen: bool = True) -> Native:
+    """Whether a native run showed the attack; `status` None means that it did not end, `seen` whether what it
+    did to others was there when we looked."""
     last = _last_line(output) or _last_line(errors)
     if status == 0 and "works natively" in output:
-        return Native("works", last)
+        return Native("works", last) if seen else Native("fails", f"it did nothing that we see: {last}")
     if status == _CANNOT:
         return Native("cannot", last or "no reason given")
     return Native("fails", f"{'no end' if status is None else f'status {status}'}: {last}")

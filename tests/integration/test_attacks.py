@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.attack import execute, programs
+from sandbox.attack import execute, programs, terminal
 from sandbox.attack.ground import Ground
+from sandbox.attack.intake import intake
 from sandbox.attack.programs import Program
+from sandbox.attack.terminal import Told
 from sandbox.attack.verdict import Native
 from sandbox.attack.victim import Victim
 
@@ -98,6 +100,67 @@ def test_a_policy_with_a_hole_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", [tempfile.gettempdir(), "/"])
 def test_a_policy_that_writes_where_the_attack_is_prepared_is_judged(tmp_path: Path, place: str) -> None:
     attacked(tmp_path, OPEN.format(place=place), "path-spellings")
+
+
+IOCTLS = """
+schema = 1
+name = "ioctls"
+extends = "default"
+[[rule]]
+id = "io"
+call = "ioctl"
+verdict = "allow"
+"""
+
+
+def may_type() -> bool:
+    """Whether the kernel lets us put keys into our terminal's input (since Linux 6.2 it need not)."""
+    file = Path("/proc/sys/dev/tty/legacy_tiocsti")
+    return not file.exists() or file.read_text().strip() == "1"
+
+
+@pytest.mark.skipif(not may_type(), reason="dev.tty.legacy_tiocsti is 0")
+def test_a_policy_that_lets_a_guest_type_is_found(tmp_path: Path) -> None:
+    attack = attacked(tmp_path, IOCTLS, "terminal-input", "--native")
+    assert attack["native"]["state"] == "works"
+    detail = attack["policies"]["./loose.toml"]["detail"]
+    assert "ESCAPED: TIOCSTI" in detail
+    assert "the terminal's input has keys that nobody typed" in detail
+
+
+TYPES = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSTI, b'x')"
+COOKS = """
+import os, signal, termios
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+os.setpgid(0, 0)
+os.tcsetpgrp(0, os.getpgrp())
+attributes = termios.tcgetattr(0)
+attributes[3] |= termios.ICANON | termios.ECHO | termios.ISIG
+termios.tcsetattr(0, termios.TCSANOW, attributes)
+"""
+
+
+@pytest.mark.skipif(not may_type(), reason="dev.tty.legacy_tiocsti is 0")
+@pytest.mark.parametrize(
+    ("code", "end"),
+    [
+        ("raise SystemExit(3)", Told(3, typed=False)),
+        ("import os; os.write(0, b'x'); os.kill(os.getpid(), 9)", Told(-9, typed=False)),
+        (TYPES, Told(0, typed=True)),
+        (COOKS + TYPES, Told(0, typed=True)),
+        (TYPES + "; import time; time.sleep(1000)", Told(None, typed=True)),
+    ],
+)
+def test_keys_in_the_terminal_are_seen(code: str, end: Told) -> None:
+    with terminal.terminal() as fd, intake() as answer:
+        words = terminal.held([sys.executable, "-c", code], 3, (), answer.fd)
+        subprocess.run(words, stdin=fd, start_new_session=True, pass_fds=[answer.fd], timeout=120, check=True)
+        assert terminal.told(answer.content()) == end
+
+
+def test_what_is_no_answer_is_told() -> None:
+    with intake() as answer, pytest.raises(OSError, match="was ended"):
+        terminal.told(answer.content())
 
 
 def test_an_unhurt_victim_is_seen_as_such(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sandbox.attack.programs import INDEX, Program, find, select
 from sandbox.errors import UsageError
 
-FACTS = {"classes": [2, 7], "contained": ["errno"], "options": ["--cpu", "1"]}
+FACTS = {"classes": [2, 7], "contained": ["errno"], "options": ["--cpu", "1"], "needs": ["terminal"]}
 
 
 def place(directory: Path, index: object, *built: str) -> str:
@@ -27,7 +27,9 @@ def test_the_first_place_with_an_index_is_taken(tmp_path: Path) -> None:
     third = place(tmp_path / "third", {"gamma": FACTS}, "gamma")
     found = find([str(tmp_path / "none"), str(tmp_path / "empty"), second, third])
     assert [one.name for one in found] == ["alpha", "beta"]
-    assert found[0] == Program("alpha", f"{second}/alpha", (2, 7), frozenset({"errno"}), ("--cpu", "1"))
+    assert found[0] == Program(
+        "alpha", f"{second}/alpha", (2, 7), frozenset({"errno"}), ("--cpu", "1"), frozenset({"terminal"})
+    )
 
 
 def test_nothing_built(tmp_path: Path) -> None:
@@ -44,7 +46,8 @@ def test_nothing_built(tmp_path: Path) -> None:
         "1",
         '{"a": 1}',
         '{"a": {}}',
-        '{"a": {"classes": ["x"], "contained": [], "options": []}}',
+        '{"a": {"classes": ["x"], "contained": [], "options": [], "needs": []}}',
+        '{"a": {"classes": [1], "contained": [], "options": []}}',
         "{}",
     ],
 )

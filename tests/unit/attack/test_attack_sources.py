@@ -47,6 +47,7 @@ def test_each_program_says_what_it_tries(source: Path) -> None:
     assert classes_of(source) <= set(range(1, CLASSES + 1))
     assert re.search(r"^ \* build: (musl|glibc|raw) ?$", text, re.MULTILINE)
     assert re.search(r"^ \* contained:( (errno|killed|limit))+ ?$", text, re.MULTILINE)
+    assert re.search(r"^ \* needs:", text, re.MULTILINE) is None or "\n * needs: terminal\n" in text
     assert re.search("[Nn]atively|kernel alone", text), "what happens natively is not said"
 
 

@@ -60,3 +60,7 @@ def test_evidence_outweighs_the_programs_word(ended: Run) -> None:
 )
 def test_verdict_of_a_native_run(status: int | None, output: str, native: Native) -> None:
     assert of_native(status, output, "") == native
+
+
+def test_a_native_run_that_did_nothing_has_not_worked() -> None:
+    assert of_native(0, "works natively: yes\n", "", seen=False).state == "fails"

@@ -1,0 +1,69 @@
+"""A terminal for attacks on one: new for each run, held as a shell holds the user's, and read afterwards."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tty
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO, NamedTuple
+
+# Leads a session whose terminal is its standard input, runs a command there and ends it when its time is up;
+# then takes the terminal back and reads what a shell would read next. It must live until then: at its end
+# the kernel hangs the terminal up and forgets what is in its input.
+_SHELL = """
+import fcntl, json, os, signal, subprocess, sys, termios, tty
+answer, seconds, kept, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], sys.argv[4:]
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+process = subprocess.Popen(command, pass_fds=[int(one) for one in kept.split(",") if one])
+try:
+    status = process.wait(seconds)
+except subprocess.TimeoutExpired:
+    status = None
+    process.kill()
+    process.wait()
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+os.tcsetpgrp(0, os.getpgrp())
+tty.setraw(0, termios.TCSANOW)
+os.set_blocking(0, False)
+try:
+    typed = os.read(0, 4096)
+except BlockingIOError:
+    typed = b""
+os.write(answer, json.dumps({"status": status, "typed": bool(typed)}).encode())
+"""
+
+
+class Told(NamedTuple):
+    """How a command ended, None where its time was up, and whether it left keys in the terminal's input."""
+
+    status: int | None
+    typed: bool
+
+
+@contextmanager
+def terminal() -> Iterator[int]:
+    """A terminal in which nobody types, and that shows nothing."""
+    controller, fd = os.openpty()
+    try:
+        tty.setraw(fd)
+        yield fd
+    finally:
+        os.close(controller)
+        os.close(fd)
+
+
+def held(words: Sequence[str], seconds: float, kept: Sequence[int], answer: int) -> list[str]:
+    """The command that runs `words` on the terminal that is its standard input, and writes to `answer`."""
+    descriptors = ",".join(map(str, kept))
+    return [sys.executable, "-I", "-S", "-c", _SHELL, str(answer), str(seconds), descriptors, *words]
+
+
+def told(answer: BinaryIO) -> Told:
+    """What that command wrote. Raises OSError where it did not come so far."""
+    try:
+        return Told(**json.load(answer))
+    except (ValueError, TypeError):
+        raise OSError("what held the terminal was ended") from None
