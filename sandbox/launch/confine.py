@@ -108,7 +108,7 @@ def confine(
 
 
 def _allow_ports(ruleset: int, network: Network | None, known: int) -> None:
-    if network is None or not known:
+    if network is None or not network.families or not known:
         return
     for ports, right in ((network.connect, CONNECT_TCP), (network.bind, BIND_TCP)):
         for port in ports:

@@ -71,15 +71,28 @@ def open_program(name: str, search: str) -> Program:
 def exec_failure(program: Program, error: int, places: tuple[str, ...] | None, *, other_user: bool) -> str:
     """Why the first execve failed with this errno. `places` may be executed (None: any); `other_user`: the
     guest is another user than the caller."""
+    interpreter = elf.facts(program.fd).interpreter
     if error == errno.ENOENT:
-        facts = elf.facts(program.fd)
-        return f"{program.path}: its interpreter {facts.interpreter or ''} does not exist"
-    why, path = "", os.path.realpath(program.path)
-    if error == errno.EACCES and places is not None and not covered(path, places):
-        why = f"; the policy does not let it be executed (see {option('exec', path)})"
-    elif error == errno.EACCES and other_user:
-        why = "; the guest is another user than you (see --user)"
+        return f"{program.path}: its interpreter {interpreter or ''} does not exist"
+    why = ""
+    if error == errno.EACCES:
+        why = _why_no_access(os.path.realpath(program.path), interpreter, places)
+        if not why and other_user:
+            why = "; the guest is another user than you (see --user)"
     return f"{program.path}: execve: {os.strerror(error)}{why}"
+
+
+def _why_no_access(path: str, interpreter: str | None, places: tuple[str, ...] | None) -> str:
+    if places is not None and not covered(path, places):
+        return f"; the policy does not let it be executed (see {option('exec', path)})"
+    if interpreter is None:
+        return ""
+    real = os.path.realpath(interpreter)
+    if not os.path.isfile(real) or not os.access(real, os.X_OK):
+        return f"; its interpreter {interpreter} cannot be executed"
+    if places is not None and not covered(real, places):
+        return f"; the policy does not let its interpreter be executed (see {option('exec', real)})"
+    return ""
 
 
 def _kept(name: str, patterns: Iterable[str]) -> bool:

@@ -80,6 +80,21 @@ def test_a_missing_interpreter_is_named(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("unfit", ["/lib64", "/etc/passwd"])
+def test_an_interpreter_that_is_no_program_is_named(unfit: str, tmp_path: Path) -> None:
+    path = tmp_path / "program"
+    name = b"/lib64/ld-linux-x86-64.so.2"
+    # A slash may be doubled: the name stays as long as it was.
+    directory, _, last = unfit.rpartition("/")
+    padded = f"{directory}{'/' * (len(name) - len(directory) - len(last))}{last}"
+    path.write_bytes(GOOD.replace(name, padded.encode()))
+    path.chmod(0o755)
+    done = run("--", str(path))
+    assert done.returncode == 126
+    assert f"; its interpreter {padded} cannot be executed" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_program_that_the_policy_does_not_let_run_is_told_by_its_option(tmp_path: Path) -> None:
     policy, program = tmp_path / "p.toml", tmp_path / "true"
     policy.write_text('schema = 1\nextends = "default"\n[files]\nexec = ["/usr/lib"]\n')
