@@ -297,9 +297,7 @@ class _Run:
         return f"{text}; with --audit FILE, refused paths are named, too" if unseen else text
 
     def _hint_of(self, refused: tuple[str, str, int]) -> str:
-        options = self.recorder.options.get(refused)
-        # A hint's line has each backslash doubled: what has one can be pasted from the log only.
-        if options and "\\" not in options:
+        if options := self.recorder.options.get(refused):
             return f"allow it with {options}"
         return self.policy.hint(refused[1]) or rules.HINTS.get(refused[1], "")
 
