@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-CORE_SOURCES := setup.py pyproject.toml sandbox/_kernel/build.py sandbox/_kernel/core.c sandbox/_kernel/core.h
+CORE_SOURCES := setup.py pyproject.toml sandbox/_kernel/build.py $(filter-out %/_core.c,$(wildcard sandbox/_kernel/*.[ch]))
 
 .PHONY: demo test lint guests clean
 

@@ -11,13 +11,22 @@ import cffi
 
 HERE = Path(__file__).resolve().parent
 
+# One translation unit, in this order: what one part defines, those after it use.
+PARTS = ("core.c", "child.c", "launch.c", "wait.c", "tracee.c", "pump.c", "landlock.c")
+
+
+def source() -> str:
+    """All parts as one C source, in which the compiler's messages name the part."""
+    return "".join(f'#line 1 "{part}"\n{(HERE / part).read_text()}\n' for part in PARTS)
+
+
 ffibuilder = cffi.FFI()
 ffibuilder.cdef((HERE / "core.h").read_text())
 ffibuilder.set_source(
     "sandbox._kernel._core",
-    "#include <stdint.h>\n" + (HERE / "core.c").read_text(),
+    "#include <stdint.h>\n" + source(),
     include_dirs=[str(HERE)],
-    depends=[str(HERE / "core.c"), str(HERE / "core.h")],
+    depends=[str(HERE / part) for part in (*PARTS, "core.h")],
     extra_compile_args=["-O2", "-Wall", "-Wextra", "-Werror=implicit-function-declaration"],
 )
 

@@ -1,4 +1,4 @@
-/* The face of the C core. build.py hands these declarations to cffi; core.c includes them.
+/* The face of the C core. build.py hands these declarations to cffi; core.c includes this file.
  * Plain declarations only: no preprocessor lines. Functions return a negative errno on failure. */
 
 typedef struct {

@@ -1,0 +1,128 @@
+/* What is done to a stopped tracee: its going on, its registers, its memory. */
+
+int sb_resume(int pid, int what, int signo)
+{
+    return request(what, pid, 0, signo) < 0 ? -errno : 0;
+}
+
+/* A tracee that vanished (ESRCH) is reported by the wait that follows. */
+int sb_resume_wait(int pid, int what, int signo, sb_event *event, int64_t deadline_ns)
+{
+    if (request(what, pid, 0, signo) < 0 && errno != ESRCH)
+        return -errno;
+    return sb_wait(event, deadline_ns);
+}
+
+int sb_poke(int pid, int offset, uint64_t value)
+{
+    return request(PTRACE_POKEUSR, pid, offset, value) < 0 ? -errno : 0;
+}
+
+/* orig_rax = -1 skips the call (seccomp_filter, "SECCOMP_RET_TRACE"); rax is what the guest sees. */
+int sb_answer(int pid, int64_t value)
+{
+    int failed = sb_poke(pid, offsetof(struct user_regs_struct, orig_rax), ~0ULL);
+
+    if (!failed)
+        failed = sb_poke(pid, offsetof(struct user_regs_struct, rax), (uint64_t)value);
+    return failed ? failed : sb_resume(pid, PTRACE_CONT, 0);
+}
+
+int sb_answer_wait(int pid, int64_t value, sb_event *event, int64_t deadline_ns)
+{
+    int failed = sb_answer(pid, value);
+
+    return failed && failed != -ESRCH ? failed : sb_wait(event, deadline_ns);
+}
+
+int sb_registers(int pid, uint64_t *registers)
+{
+    return request(PTRACE_GETREGS, pid, 0, (unsigned long)registers) < 0 ? -errno : 0;
+}
+
+int sb_get_mask(int pid, uint64_t *mask)
+{
+    return request(PTRACE_GETSIGMASK, pid, sizeof *mask, (unsigned long)mask) < 0 ? -errno : 0;
+}
+
+int sb_set_mask(int pid, uint64_t mask)
+{
+    return request(PTRACE_SETSIGMASK, pid, sizeof mask, (unsigned long)&mask) < 0 ? -errno : 0;
+}
+
+/* ---- guest memory ---- */
+
+int64_t sb_read(int pid, uint64_t address, void *buffer, uint64_t length)
+{
+    struct iovec local = { buffer, length }, remote = { (void *)address, length };
+    ssize_t got = process_vm_readv(pid, &local, 1, &remote, 1, 0);
+
+    return got < 0 ? -errno : got;
+}
+
+int64_t sb_write(int pid, uint64_t address, const void *buffer, uint64_t length)
+{
+    struct iovec local = { (void *)buffer, length }, remote = { (void *)address, length };
+    ssize_t got = process_vm_writev(pid, &local, 1, &remote, 1, 0);
+
+    return got < 0 ? -errno : got;
+}
+
+/* Reads up to and without the NUL, page by page so that a string just before a hole is read whole.
+ * -ENAMETOOLONG: no NUL within length bytes. */
+int64_t sb_read_string(int pid, uint64_t address, void *buffer, uint64_t length)
+{
+    uint64_t have = 0;
+
+    while (have < length) {
+        uint64_t chunk = 4096 - ((address + have) & 4095);
+        int64_t got = sb_read(pid, address + have, (char *)buffer + have, chunk < length - have ? chunk : length - have);
+        char *end;
+
+        if (got <= 0)
+            return got < 0 ? got : -EFAULT;
+        end = memchr((char *)buffer + have, 0, (size_t)got);
+        if (end)
+            return end - (char *)buffer;
+        have += (uint64_t)got;
+    }
+    return -ENAMETOOLONG;
+}
+
+/* The initial stack (System V ABI): argc, argv…, NULL, envp…, NULL, (type, value)…, AT_NULL.
+ * Turns the entry `type` into AT_IGNORE. 1: done, 0: there is none. */
+int sb_hide_auxv(int pid, uint64_t stack, uint64_t type)
+{
+    uint64_t words[512], ignore = 1, at = stack + 8;
+    int nulls = 0;
+
+    for (;;) {
+        int64_t got = sb_read(pid, at, words, sizeof words);
+        int64_t count = got / 8, i = 0;
+
+        if (got < 0)
+            return (int)got;
+        if (count < 2)
+            return -EFAULT;
+        while (nulls < 2 && i < count)
+            nulls += words[i++] == 0;
+        for (; nulls == 2 && i + 1 < count; i += 2) {
+            if (words[i] == type)
+                return (got = sb_write(pid, at + i * 8, &ignore, 8)) < 0 ? (int)got : 1;
+            if (words[i] == 0)
+                return 0;
+        }
+        at += i * 8;
+    }
+}
+
+int sb_kill(int pid, int signo)
+{
+    return kill(pid, signo) < 0 ? -errno : 0;
+}
+
+/* Whether a tracee stops once more before it is gone (PTRACE_O_TRACEEXIT). */
+int sb_trace_exit(int pid, int wanted)
+{
+    return request(PTRACE_SETOPTIONS, pid, 0, SEIZE_OPTIONS | (wanted ? PTRACE_O_TRACEEXIT : 0)) < 0 ? -errno : 0;
+}
