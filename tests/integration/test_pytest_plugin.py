@@ -17,8 +17,14 @@ HANG = 120  # seconds after which pytest is taken to hang; nothing is measured b
 
 
 def pytest_in(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """pytest in a project, with nothing of this project's configuration."""
+    """pytest in a project, with nothing of this project's configuration.
+
+    It makes temporary directories in a place of its own: it would close those of this session to guests.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    place = directory / ".temporary"
+    place.mkdir(exist_ok=True)
+    environment["PYTEST_DEBUG_TEMPROOT"] = str(place)
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ".", *words],
         cwd=directory, capture_output=True, text=True, timeout=HANG, check=False,
