@@ -16,10 +16,20 @@ from sandbox.errors import SetupError
 CONTROLS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What asks a command to end: a person at a terminal, a service manager, the terminal itself."""
 _GRACE = 2.0  # seconds the supervisor may take to end its guests and to tidy up
+# A guest rightly inherits what its caller ignores or blocks, but rows say what happens under the defaults.
+# Of SIGINT, Python has a default of its own.
+_RESET = """\
+import os, signal, sys
+for one in signal.valid_signals() - {{signal.SIGINT, signal.SIGKILL, signal.SIGSTOP}}:
+    signal.signal(one, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.{interrupt})
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
+"""
+_NATIVE_COMMAND = _RESET.format(interrupt="SIG_DFL") + "os.execv(sys.argv[1], sys.argv[1:])"
 # The supervisor holds the reading end of a pipe whose other end is ours alone. When that closes, because we
 # are gone, the kernel sends SIGKILL (fcntl(2): F_SETSIG, 10), and no guest outlives its supervisor.
 _COMMAND = """\
-import fcntl, os, sys
+import fcntl, os, signal, sys
 fd = int(sys.argv.pop(1))
 os.set_inheritable(fd, False)
 fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())
@@ -28,6 +38,8 @@ fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
 try:
     os.read(fd, 1)
 except BlockingIOError:
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     sys.path[:0] = [{root!r}]
     from sandbox.cli.run import main
     sys.exit(main())
@@ -54,7 +66,8 @@ class Ended(NamedTuple):
 def interruptible() -> Iterator[None]:
     """Within it, the first control signal raises InterruptedRunError, and later ones wait until all is tidy.
 
-    For a main thread. Signals that the caller ignores stay ignored.
+    For a main thread. Signals that the caller ignores stay ignored, but for SIGCHLD: nobody could tell how a
+    child ended.
     """
 
     def raised(signo: int, frame: FrameType | None) -> NoReturn:
@@ -63,6 +76,7 @@ def interruptible() -> Iterator[None]:
         raise InterruptedRunError(signo)
 
     before = {one: signal.getsignal(one) for one in CONTROLS if signal.getsignal(one) != signal.SIG_IGN}
+    before_child = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         for one in before:
             signal.signal(one, raised)
@@ -70,11 +84,14 @@ def interruptible() -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+        signal.signal(signal.SIGCHLD, before_child)
 
 
 def natively(words: Sequence[str], data: bytes, seconds: float, cwd: str) -> Ended:
     """Run a program on `data`, with all it starts in its session killed in the end. Raises SetupError."""
-    with _started(words, cwd, ()) as process:
+    if not os.access(words[0], os.X_OK):
+        raise SetupError(f"cannot run the prober: {words[0]} cannot be executed")
+    with _started([sys.executable, "-I", "-c", _NATIVE_COMMAND, *words], cwd, ()) as process:
         try:
             return _talk(process, data, seconds)
         finally:
@@ -86,7 +103,7 @@ def supervised(words: Sequence[str], data: bytes, seconds: float, cwd: str) -> E
     reader, writer = os.pipe2(os.O_CLOEXEC)
     try:
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        command = [sys.executable, "-I", "-c", _COMMAND.format(root=root), str(reader), *words]
+        command = [sys.executable, "-I", "-c", _command(root), str(reader), *words]
         with _started(command, cwd, (reader,)) as process:
             try:
                 return _talk(process, data, seconds)
@@ -95,6 +112,10 @@ def supervised(words: Sequence[str], data: bytes, seconds: float, cwd: str) -> E
     finally:
         os.close(reader)
         os.close(writer)
+
+
+def _command(root: str) -> str:
+    return _RESET.format(interrupt="default_int_handler") + _COMMAND.format(root=root)
 
 
 def _started(words: Sequence[str], cwd: str, kept: Sequence[int]) -> subprocess.Popen[bytes]:

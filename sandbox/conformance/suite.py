@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tomllib
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -103,6 +104,7 @@ def run_rows(rows: Sequence[Row], *, vfork: Vfork | None = None) -> list[Result]
     policy, level = rows[0].policy, _level(rows[0].level)
     loaded = load(policy)
     generated.check_probeable(loaded)
+    _check_descriptors(loaded)
     logged = next((row for row in rows if row.no_record or row.record is not None or row.events), None)
     if logged and marker.choose(loaded, level, len(rows) + 1).nr is None:
         raise UsageError(
@@ -110,6 +112,17 @@ def run_rows(rows: Sequence[Row], *, vfork: Vfork | None = None) -> list[Result]
             f'{loaded.name}: it has no call that could mark them in the log (level = "all" may have)'
         )
     return run_probes(policy, [row.probe for row in rows], vfork=vfork, level=level)
+
+
+def _check_descriptors(policy: Policy) -> None:
+    """Raise UsageError where the caller's limit on descriptors is below the policy's, which rows expect."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    promised = policy.limits.open_files
+    if promised is not None and hard != resource.RLIM_INFINITY and hard < promised:
+        raise UsageError(
+            f"cannot try the rows of {policy.name}: it gives programs {promised} descriptors, and the hard "
+            f"limit here is {hard} (ulimit -Hn)"
+        )
 
 
 def differences(row: Row, result: Result, mode: Mode = "emulate") -> list[str]:

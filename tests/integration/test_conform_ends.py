@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.conformance import execute
 from sandbox.conformance.probe import Probe, arena
 from sandbox.conformance.run import LOST, run_native, run_probes
 from sandbox.syscalls import table
@@ -177,3 +178,57 @@ def test_limits_too_tight_for_the_prober(own: Path) -> None:
     done = conform(str(policy))
     assert done.returncode == 0, done.stdout
     assert "no probes are derived from [limits], max of [process]" in done.stdout
+
+
+# ---- what the caller leaves to its children ----
+
+KILLED = """[[row]]
+id = "killed-{name}"
+call = "kill"
+args = ["result:0", {signo}]
+before = [{{ call = "getpid" }}]
+isolate = true
+expect = {{ killed = "{name}" }}
+"""
+SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGPIPE)
+DEAF = """\
+import signal
+for one in ({ignored}):
+    signal.signal(one, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, ({blocked}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("ignored", "blocked"), [("2, 3, 10, 13", ""), ("17,", ""), ("", "2, 3, 10, 13, 17")]
+)
+def test_signals_are_as_rows_expect_whatever_the_caller_did(ignored: str, blocked: str, own: Path) -> None:
+    rows = "".join(KILLED.format(name=one.name, signo=int(one)) for one in SIGNALS)
+    own.write_text(HEAD.replace("own.toml", "observe") + rows)
+    code = DEAF.format(ignored=ignored, blocked=blocked) + MAIN
+    done = subprocess.run(
+        [sys.executable, "-c", code, "conform", str(own)], capture_output=True, text=True, timeout=HANG
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_natively_too_signals_are_as_at_first(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1,))
+    try:
+        words = ["/bin/grep", "-E", "Sig(Ign|Blk)", "/proc/self/status"]
+        ended = execute.natively(words, b"", HANG, str(tmp_path))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGQUIT, before)
+    assert [int(line.split()[1], 16) for line in ended.out.splitlines()] == [0, 0]
+
+
+def test_fewer_descriptors_than_the_policy_promises(own: Path) -> None:
+    own.write_text((HEAD + WRONG.format(nth=0)).replace("own.toml", "ostoo"))
+    code = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40)); {MAIN}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "conform", str(own)], capture_output=True, text=True, timeout=HANG
+    )
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "it gives programs 64 descriptors, and the hard limit here is 40" in done.stderr
