@@ -133,7 +133,15 @@ def _numbers(policy: Policy, notes: list[str]) -> list[int]:
 
 def _derived(policy: Policy, call: Call) -> Derived:
     verdict = expected(policy, call)
-    return Derived(name(call), call, verdict, _why_not(verdict, call) or _endless(policy, verdict, call))
+    skip = _why_not(verdict, call) or _endless(policy, verdict, call) or _reaching(policy, call)
+    return Derived(name(call), call, verdict, skip)
+
+
+def _reaching(policy: Policy, call: Call) -> str:
+    """Why a probe is skipped that is answered only after a look at what its pointers lead to."""
+    if isinstance(policy.decide(call), Refuse | Kill) or not harmless.reaches_prober(call):
+        return ""
+    return "points into the prober's own memory"
 
 
 def _endless(policy: Policy, verdict: Verdict, call: Call) -> str:
@@ -246,7 +254,7 @@ def _around(rule: Rule, inside: Args, base: Args, notes: list[str]) -> Iterator[
     """Calls at both sides of each edge of each condition, the other arguments as in `inside`, where this
     rule decides, and then also as in `base`."""
     for condition in (*rule.when, *rule.unless):
-        values = _edges(condition)
+        values = _edges(condition, table.arguments(rule.nr)[condition.index].kind in harmless.POINTERS)
         if len(values) > MAX_EDGES:
             argument = table.arguments(rule.nr)[condition.index].name
             notes.append(f"rule {rule.id}: {MAX_EDGES} of {len(values)} edges of {argument} are tried")
@@ -260,15 +268,16 @@ def _around(rule: Rule, inside: Args, base: Args, notes: list[str]) -> Iterator[
             yield _with(inside, condition, condition.values[0] + 1 | 1 << 32, full=True)
 
 
-def _edges(condition: Condition) -> list[int]:
+def _edges(condition: Condition, is_pointer: bool) -> list[int]:
     """Values of the condition's masked bits at both sides of every edge, and the least and greatest of the
-    type; for a test of a few values, also those that differ in one bit."""
+    type; for a test of a few values, also those that differ in one bit, of addresses such as lead nowhere."""
     mask = look(condition)[1]
     top, sign = (1 << condition.bits) - 1, 1 << (condition.bits - 1)
     values = {(one + step) & top for one in condition.values for step in (-1, 0, 1)}
     values |= {0, mask, sign & mask, (sign - 1) & mask}
     if condition.op in ("in", "notin") and len(condition.values) <= 2:
-        values |= {one ^ 1 << bit for one in condition.values for bit in range(condition.bits)}
+        flipped = {one ^ 1 << bit for one in condition.values for bit in range(condition.bits)}
+        values |= {one for one in flipped if not is_pointer or harmless.leads_nowhere(one)}
     return sorted(value for value in values if value & mask == value)
 
 

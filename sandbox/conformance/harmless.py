@@ -66,6 +66,23 @@ _UNSAFE: dict[str, str] = {
 UNFILTERED = frozenset({table.NUMBERS["uretprobe"], table.NUMBERS["uprobe"]})
 
 
+POINTERS = frozenset({"ptr", "path", "str", "argv"})
+_PAGE = 0x1000  # nothing is ever mapped below it (proc_sys_vm(5), mmap_min_addr)
+_FREE = range(1 << 45, 0x5500_0000_0000)  # between programs at fixed addresses and those at random ones
+_PROGRAM = range(0x40_0000, 0x100_0000)  # the prober's own text, data and arena
+
+
+def leads_nowhere(address: int) -> bool:
+    """Whether nothing is mapped at this address in any program that may make calls."""
+    return address < _PAGE or address in _FREE or address >= 1 << 47
+
+
+def reaches_prober(call: Call) -> bool:
+    """Whether an argument is an address in the prober's own program."""
+    arguments = zip(table.arguments(call.nr), call.args, strict=False)
+    return any(arg.kind in POINTERS and value in _PROGRAM for arg, value in arguments)
+
+
 def base(nr: int) -> Args:
     """Arguments with which call `nr`, let run, does nothing that lasts."""
     special = _BASE.get(table.name(nr), {})
@@ -104,14 +121,51 @@ def _signal(named: _Named) -> str:
     return "would send the prober a signal" if sends else ""
 
 
+def _large(named: _Named) -> str:
+    return "would change the prober's memory" if _length(named) > 0x10000 else ""
+
+
+def _length(named: _Named) -> int:
+    return next((named[one] for one in ("length", "len", "size", "old_size") if one in named), 0)
+
+
 def _memory(named: _Named) -> str:
-    length = next((named[one] for one in ("length", "len", "size", "old_size") if one in named), 0)
-    return "would change the prober's memory" if length > 0x10000 else ""
+    address = next((named[one] for one in ("addr", "old_address") if one in named), 0)
+    changes = address and _length(named)
+    return "would change the prober's memory" if changes else _large(named)
+
+
+_WAITS = "would wait for ever"
+
+
+def _select(named: _Named) -> str:
+    return "" if named["nfds"] & 1 << 31 else _WAITS
+
+
+def _poll(named: _Named) -> str:
+    nothing_wrong = named["fds"] or named["nfds"] & 0xFFFF_FFFF == 0
+    at_once = "timeout" in named and named["timeout"] & 0xFFFF_FFFF == 0
+    return _WAITS if nothing_wrong and not at_once else ""
+
+
+def _futex(named: _Named) -> str:
+    # FUTEX_WAIT, FUTEX_LOCK_PI, FUTEX_WAIT_BITSET, FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2
+    waits = named["op"] & 0x7F in (0, 6, 9, 11, 13)
+    return _WAITS if waits and named["uaddr"] else ""
+
+
+def _waits_with(*names: str) -> Callable[[_Named], str]:
+    """For calls that wait where these arguments are given."""
+    return lambda named: _WAITS if all(named[one] for one in names) else ""
+
+
+def _alarm(named: _Named) -> str:
+    return "would send the prober a signal" if named["seconds"] & 0xFFFF_FFFF else ""
 
 
 def _mmap(named: _Named) -> str:
     fixed = named["flags"] & 0x10 and named["length"]
-    return "would map over the prober's memory" if fixed else _memory(named)
+    return "would map over the prober's memory" if fixed else _large(named)
 
 
 def _prctl(named: _Named) -> str:
@@ -147,6 +201,19 @@ def _clone(named: _Named) -> str:
 
 _CHECKS: dict[str, Callable[[_Named], str]] = {
     "kill": _signal,
+    "alarm": _alarm,
+    "select": _select,
+    "pselect6": _select,
+    "poll": _poll,
+    "ppoll": _poll,
+    "futex": _futex,
+    "futex_wait": _waits_with("uaddr"),
+    "futex_waitv": _waits_with("waiters"),
+    "nanosleep": _waits_with("duration"),
+    "clock_nanosleep": _waits_with("t"),
+    "rt_sigsuspend": _waits_with("mask", "sigsetsize"),
+    "rt_sigtimedwait": _waits_with("set", "sigsetsize"),
+    "remap_file_pages": _memory,
     "mmap": _mmap,
     "munmap": _memory,
     "mprotect": _memory,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -232,3 +233,20 @@ def test_fewer_descriptors_than_the_policy_promises(own: Path) -> None:
     )
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert "it gives programs 64 descriptors, and the hard limit here is 40" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "when"),
+    [
+        ("select", "{ nfds = { gt = 1024 } }"),
+        ("futex", "{ uaddr = 0 }"),
+        ("munmap", "{ addr = 0, length = { gt = 4096 } }"),
+    ],
+)
+def test_probes_that_would_block_or_break_the_prober_are_not_made(call: str, when: str, own: Path) -> None:
+    policy = own.with_name("own.toml")
+    rule = RULE.format(call=call, rest=f'when = {when}\nverdict = "EINVAL"')
+    policy.write_text(f'schema = 1\nname = "own"\nextends = "observe"\n{rule}')
+    done = conform(str(policy))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert re.search(rf"probes of {call} not made: would", done.stdout)

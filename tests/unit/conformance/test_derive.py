@@ -189,3 +189,46 @@ def test_a_limit_that_ends_the_run_is_not_reached() -> None:
     found = probes('[calls]\nallow = ["fork"]\n[process]\nmax = 1\n', "fork")
     assert [one.skip for one in found] == ["reaches [process] max, which ends the run"]
     assert isinstance(found[0].verdict, Refuse)
+
+
+OBSERVED = (
+    'schema = 1\nname = "t"\nextends = "observe"\n'
+    '[[rule]]\nid = "r"\ncall = "{}"\nwhen = {}\nverdict = "EINVAL"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("call", "when", "why"),
+    [
+        ("select", "{ nfds = { gt = 1024 } }", "would wait for ever"),
+        ("pselect6", "{ nfds = { gt = 1024 } }", "would wait for ever"),
+        ("ppoll", "{ nfds = { gt = 1024 } }", "would wait for ever"),
+        ("poll", "{ nfds = { lt = 8 }, timeout = { lt = 0 } }", "would wait for ever"),
+        ("futex", "{ uaddr = 0 }", "would wait for ever"),
+        ("nanosleep", "{ duration = 0 }", "would wait for ever"),
+        ("clock_nanosleep", "{ t = 0 }", "would wait for ever"),
+        ("munmap", "{ addr = 0, length = { gt = 4096 } }", "would change the prober's memory"),
+        ("mprotect", "{ addr = 0, len = { gt = 4096 } }", "would change the prober's memory"),
+    ],
+)
+def test_what_would_block_or_break_a_prober_is_told(call: str, when: str, why: str) -> None:
+    found = derive.derive(loads(OBSERVED.format(call, when))).probes
+    own = [one for one in found if one.call.nr == table.NUMBERS[call]]
+    assert {one.skip for one in own if isinstance(one.verdict, Allow)} <= {"", why}
+    assert [one for one in own if one.skip == why]
+    assert [one for one in own if isinstance(one.verdict, Refuse) and not one.skip]
+
+
+@pytest.mark.parametrize("call", ["getcwd", "set_robust_list", "rt_sigprocmask"])
+def test_no_pointer_that_is_let_through_leads_into_the_prober(call: str) -> None:
+    pointer = next(arg.name for arg in table.arguments(table.NUMBERS[call]) if arg.kind == "ptr")
+    found = derive.derive(loads(OBSERVED.format(call, f"{{ {pointer} = 0 }}"))).probes
+    tried = [one for one in found if one.call.nr == table.NUMBERS[call] and not one.skip]
+    assert not [one for one in tried if any(0x1000 <= value < 1 << 45 for value in one.call.args)]
+    assert {0, 1, 1 << 63} <= {value for one in tried for value in one.call.args}
+
+
+def test_an_edge_in_the_prober_itself_is_told() -> None:
+    found = derive.derive(loads(OBSERVED.format("getcwd", "{ buf = { lt = 0x500000 } }"))).probes
+    skipped = {one.call.args[0] for one in found if one.skip == "points into the prober's own memory"}
+    assert skipped == {0x500000, 0x500001}
