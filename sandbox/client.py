@@ -7,7 +7,6 @@ So the host keeps its children, handlers, signal mask, affinity, umask and descr
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pickle
@@ -18,6 +17,7 @@ from typing import IO, Any, Literal
 
 from sandbox.errors import AuditError, InternalError, UsageError
 from sandbox.outcome import Outcome, Usage
+from sandbox.pipes import pipe
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
 from sandbox.request import WAIVERS, Request, effective
@@ -127,8 +127,8 @@ def _check_text(value: object) -> None:
 
 
 def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes | None) -> Outcome:
-    request_read, request_write = _pipe()
-    result_read, result_write = _pipe()
+    request_read, request_write = pipe()
+    result_read, result_write = pipe()
     try:
         process = _start(request_read, result_write, streams)
     except BaseException:
@@ -147,17 +147,6 @@ def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes |
             os.close(request_write)
             os.close(result_read)
     return _outcome(answer, out, err)
-
-
-def _pipe() -> tuple[int, int]:
-    """A pipe whose ends are none of 0 to 2, which are the guest's, also where the host has closed them."""
-    ends = os.pipe()
-    try:
-        first, second = (fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 3) for end in ends)
-    finally:
-        for end in ends:
-            os.close(end)
-    return first, second
 
 
 def _start(request: int, result: int, streams: tuple[_File, _File, _File]) -> subprocess.Popen[bytes]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from sandbox.pipes import pipe
+
 _PATIENCE = 10  # seconds that the pipe may stay open once the command has ended
 
 
@@ -17,7 +19,7 @@ class Intake:
     """A pipe, which a command that inherits `fd` opens by `path`. A thread moves all that comes to `kept`."""
 
     def __init__(self, kept: BinaryIO) -> None:
-        reader, self.fd = os.pipe()
+        reader, self.fd = pipe()
         self.path = f"/proc/self/fd/{self.fd}"
         self._kept = kept
         self._thread: threading.Thread | None = threading.Thread(

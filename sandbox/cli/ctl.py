@@ -104,6 +104,8 @@ def _described(parser: argparse.ArgumentParser, docstring: str) -> argparse.Argu
 
 def say(text: str) -> None:
     """One line on standard error, beginning with the program's name, nothing unprintable in it."""
+    if sys.stderr is None:
+        return
     with contextlib.suppress(OSError):
         print(f"{NAME}: {one_line(text)}", file=sys.stderr)
 

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from sandbox.errors import SetupError
+from sandbox.pipes import pipe
 
 CONTROLS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """What asks a command to end: a person at a terminal, a service manager, the terminal itself."""
@@ -98,13 +99,18 @@ def natively(words: Sequence[str], data: bytes, seconds: float, cwd: str) -> End
             _kill_group(process)
 
 
-def supervised(words: Sequence[str], data: bytes, seconds: float, cwd: str) -> Ended:
-    """Run run-untrusted-binary with these words; it does not outlive us. Raises SetupError."""
-    reader, writer = os.pipe2(os.O_CLOEXEC)
+def supervised(
+    words: Sequence[str], data: bytes, seconds: float, cwd: str, kept: Sequence[int] = ()
+) -> Ended:
+    """Run run-untrusted-binary with these words; it does not outlive us, and inherits the descriptors `kept`.
+
+    Raises SetupError.
+    """
+    reader, writer = pipe()
     try:
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         command = [sys.executable, "-I", "-c", _command(root), str(reader), *words]
-        with _started(command, cwd, (reader,)) as process:
+        with _started(command, cwd, (reader, *kept)) as process:
             try:
                 return _talk(process, data, seconds)
             finally:

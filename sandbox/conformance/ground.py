@@ -41,8 +41,8 @@ def find_prober() -> str:
 class Ground:
     """A temporary directory that everybody may read; a context manager that removes it.
 
-    `work` is the prober's working directory, `prober` its path there; `log` and `outcome` lie beside it,
-    and so does `outside`, the same program where a policy's `[files]` may not name it.
+    `work` is the prober's working directory, `prober` its path there; beside it lies `outside`, the same
+    program where a policy's `[files]` may not name it.
     """
 
     def __init__(self) -> None:
@@ -98,13 +98,3 @@ class Ground:
     def prober(self) -> str:
         """The prober's path."""
         return os.path.join(self.work, "prober")
-
-    @property
-    def log(self) -> str:
-        """The audit log's path."""
-        return os.path.join(self._directory, "audit.jsonl")
-
-    @property
-    def outcome(self) -> str:
-        """The outcome's path."""
-        return os.path.join(self._directory, "outcome.json")

@@ -7,10 +7,10 @@ with the next.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from sandbox.attack.intake import Intake, intake
 from sandbox.audit import reader
 from sandbox.audit.records import CallRecord, typed
 from sandbox.conformance import execute, marker, wire
@@ -176,21 +176,27 @@ class _Supervised:
 
     def run(self, probes: bytes) -> _Ended:
         """One process. Raises SetupError where the sandbox failed."""
-        ground = self.ground
-        _remove(ground.log, ground.outcome)
-        words = [
-            *self.words, "--cwd", ground.work,
-            "--outcome", ground.outcome, "--audit", ground.log, "--", ground.prober,
-        ]  # fmt: skip
-        data = wire.header(self.marker) + probes
-        ended = execute.supervised(words, data, self.wall + _PATIENCE, ground.work)
-        outcome = _outcome(ground.outcome)
+        try:
+            with intake() as log, intake() as told:
+                ended = self._make(probes, log, told)
+                outcome, records = _outcome(told), _records(log)
+        except OSError as error:
+            raise SetupError(f"cannot take what the sandbox tells: {error}") from error
         if outcome.get("status") in (None, "setup-error", "internal-error"):
             reason = outcome.get("reason") or ended.err.decode(errors="backslashreplace")
             lines = "; ".join(line.strip() for line in reason.splitlines() if line.strip())
             raise SetupError(f"the prober cannot be run: {lines or 'the sandbox ended without an outcome'}")
-        records = _records(ground.log)
         return _Ended(_reports(ended.out), _end({**outcome, **_own_exit(records)}, ended.err), records)
+
+    def _make(self, probes: bytes, log: Intake, told: Intake) -> execute.Ended:
+        ground = self.ground
+        words = [
+            *self.words, "--cwd", ground.work,
+            "--outcome", told.path, "--audit", log.path, "--", ground.prober,
+        ]  # fmt: skip
+        data = wire.header(self.marker) + probes
+        kept = (log.fd, told.fd)
+        return execute.supervised(words, data, self.wall + _PATIENCE, ground.work, kept)
 
 
 class _Native:
@@ -245,26 +251,16 @@ def _reports(out: bytes) -> list[tuple[int, Result]]:
     return reports
 
 
-def _outcome(path: str) -> dict[str, Any]:
+def _outcome(told: Intake) -> dict[str, Any]:
     try:
-        with open(path, encoding="utf-8") as stream:
-            outcome: dict[str, Any] = json.load(stream)
-    except (OSError, ValueError):
+        outcome: dict[str, Any] = json.load(told.content())
+    except ValueError:
         return {}
     return outcome
 
 
-def _remove(*paths: str) -> None:
-    for path in paths:
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
-
-
-def _records(path: str) -> list[dict[str, Any]]:
-    with reader.open_log(path) as stream:
-        return [line.record for line in reader.scan(stream) if line.record is not None]
+def _records(log: Intake) -> list[dict[str, Any]]:
+    return [line.record for line in reader.scan(log.content()) if line.record is not None]
 
 
 def _can_isolate(policy: Policy) -> bool:

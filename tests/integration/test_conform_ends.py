@@ -250,3 +250,26 @@ def test_probes_that_would_block_or_break_the_prober_are_not_made(call: str, whe
     done = conform(str(policy))
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert re.search(rf"probes of {call} not made: would", done.stdout)
+
+
+def test_a_policy_that_may_write_where_temporary_files_are(own: Path, tmp_path: Path) -> None:
+    policy = own.with_name("own.toml")
+    policy.write_text(policy.read_text() + f'[files]\nwrite = ["{tmp_path}"]\nexec = ["{tmp_path}"]\n')
+    tmp_path.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "conform", str(policy)],
+        capture_output=True, text=True, timeout=HANG, env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+@pytest.mark.parametrize(("expect", "status"), [("EPERM", 1), ("positive", 0), ("ENOTHING", 2)])
+def test_closed_descriptors(closed: str, expect: str, status: int, own: Path) -> None:
+    own.write_text(HEAD + WRONG.format(nth=0).replace("EPERM", expect))
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", MAIN, "conform", str(own)],
+        capture_output=True, text=True, timeout=HANG,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stdout + done.stderr) == (status, False)
+    assert ("1 of 1 rows" in done.stdout or "all 1 rows hold" in done.stdout) is (status < 2)
