@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
 
 from sandbox.conformance.row_reader import Head, RowReader
 from sandbox.conformance.rows import Promise, Row
 from sandbox.errors import PolicyError
-from sandbox.policy.source import Source, Table, parse_toml
+from sandbox.policy.lines import Path
+from sandbox.policy.source import Source, Table, is_int, parse_toml
 from sandbox.policy.values import printable
 
 PLACE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tables")
@@ -62,7 +64,9 @@ def read(path: str) -> Promise:
 def parse(text: str, file: str) -> Promise:
     """The table in a text; `file` is for messages, and where a policy's relative file name starts."""
     source = Source(file, text)
-    top = Table(source, (), parse_toml(source, text))
+    data = parse_toml(source, text)
+    _refuse_wide(source, (), data)
+    top = Table(source, (), data)
     top.only("key", _TOP)
     top.require("schema", "policy", "title", "row")
     top.whole("schema", 1, 1)
@@ -78,3 +82,12 @@ def parse(text: str, file: str) -> Promise:
     if not rows:
         raise top.error("row", "the table has no rows", "[[row]]")
     return Promise(head.title, top.text("says"), tuple(rows))
+
+
+def _refuse_wide(source: Source, path: Path, value: Any) -> None:
+    """Raise PolicyError about the first number that no register holds."""
+    if is_int(value) and not -(1 << 63) <= value < 1 << 64:
+        raise source.error(path, "a number has more than 64 bits", f"{-(1 << 63)} to {(1 << 64) - 1}")
+    inner = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    for key, one in inner:
+        _refuse_wide(source, (*path, key), one)

@@ -20,6 +20,7 @@ from sandbox.conformance.probe import (
     stack,
 )
 from sandbox.syscalls import errnos, flags, table
+from sandbox.syscalls.call import MASK64
 
 ARGUMENT = (
     'a number, flag names, "stack", "arena", "unmapped", "kernel" (each with +N or -N), "result:STEP", '
@@ -95,8 +96,8 @@ def _result(digits: str, level: int) -> Place:
 
 def _offset(text: str | None) -> int:
     offset = number(text.removeprefix("+")) if text else 0
-    if offset is None:
-        raise ValueError(f"{text} is no offset")
+    if offset is None or abs(offset) > MASK64:
+        raise ValueError(f"{text} is no offset of 64 bits")
     return offset
 
 
@@ -230,7 +231,7 @@ def expected(value: Any) -> Expected:
             return Expected(result=step)
         case {"min": int(low), **rest} if not rest.keys() - {"max"} and type(low) is int:
             high = rest.get("max", (1 << 63) - 1)
-            if type(high) is int:
+            if type(high) is int and low <= high:
                 return Expected(low=low, high=high)
         case {"any": [*others], **rest} if not rest and others:
             return Expected(any=tuple(expected(one) for one in others))
@@ -280,7 +281,7 @@ def choices(value: Any) -> Sequence[Choice] | None:
             whole = argument(value)
             if not isinstance(whole, int):
                 raise ValueError("only the bits of a number can be flipped")
-            return [Choice(f"bit-{bit}", whole ^ 1 << bit) for bit in range(64)]
+            return [Choice(f"bit-{bit}", (whole & MASK64) ^ 1 << bit) for bit in range(64)]
     return None
 
 

@@ -213,3 +213,41 @@ def test_a_policy_beside_its_table(tmp_path: Path) -> None:
 def test_shipped_tables() -> None:
     assert len(tables.shipped("ostoo")) >= 5
     assert tables.shipped("default") == tables.shipped("../tables/ostoo") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "expect = {}",
+        "expect = {{ min = {} }}",
+        "expect = {{ min = 0, max = {} }}",
+        "expect = {{ result = {} }}",
+        "expect = {{ any = [1, {{ exit = {} }}] }}",
+        "expect = 0\nrecord = {{ nr = {} }}",
+        'expect = 0\nevents = [{{ event = "child", nr = {} }}]',
+        "expect = 0\nargs = [{{ from = 0, to = {} }}]",
+        "expect = 0\nargs = [{{ flip = {} }}]",
+        "expect = 0\nbefore = [{{ nr = {} }}]",
+    ],
+)
+@pytest.mark.parametrize("wide", ["0x" + "f" * 5000, "0x1" + "0" * 16, "-9223372036854775809"])
+def test_no_number_has_more_than_64_bits(text: str, wide: str) -> None:
+    with pytest.raises(PolicyError, match=r"^t\.toml:\d+: a number has more than 64 bits") as raised:
+        rows('id = "a"\ncall = "getpid"\n' + text.format(wide))
+    assert len(str(raised.value)) < 200
+
+
+def test_nothing_is_at_least_more_than_it_is_at_most() -> None:
+    with pytest.raises(PolicyError, match=r"t\.toml:7: expect can't be"):
+        rows('id = "a"\ncall = "getpid"\nexpect = { min = 3, max = 2 }')
+
+
+def test_the_bits_of_a_negative_number_are_flipped() -> None:
+    found = rows('id = "a"\ncall = "getpid"\nargs = [{ flip = -1 }]\nexpect = 1')
+    assert [row.probe.args[0] for row in found] == [(1 << 64) - 1 ^ 1 << bit for bit in range(64)]
+
+
+@pytest.mark.parametrize("offset", ["+0x1" + "0" * 16, "-0x1" + "0" * 16])
+def test_an_offset_has_64_bits(offset: str) -> None:
+    with pytest.raises(PolicyError, match="is no offset of 64 bits"):
+        rows(f'id = "a"\ncall = "getpid"\nargs = ["arena{offset}"]\nexpect = 1')
