@@ -149,15 +149,19 @@ def sandboxed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return run
 
 
-def _marked(node: pytest.Item) -> str | os.PathLike[str]:
-    """The policy of the nearest marker. Raises UsageError for a marker without exactly one argument."""
+def _marked(node: pytest.Item) -> str | os.PathLike[str] | Policy:
+    """The policy of the nearest marker. Raises UsageError for one without exactly one name, path or policy."""
+    from sandbox.policy.model import Policy
+
     marker = node.get_closest_marker("policy")
     if marker is None:
         return DEFAULT_POLICY
     if len(marker.args) != 1 or marker.kwargs:
         raise pytest.UsageError(f'{node.nodeid}: @pytest.mark.policy("NAME or FILE") takes one argument')
-    name: str | os.PathLike[str] = marker.args[0]
-    return name
+    name: object = marker.args[0]
+    if isinstance(name, str | os.PathLike | Policy):
+        return name
+    raise pytest.UsageError(f'{node.nodeid}: @pytest.mark.policy("NAME or FILE") takes a text or a path')
 
 
 def _loaded(policy: str | os.PathLike[str] | Policy, beside: Path) -> Policy:

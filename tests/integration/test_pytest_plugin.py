@@ -187,6 +187,14 @@ def test_fails(sandboxed):
 def test_marker(sandboxed):
     sandboxed(["true"])
 
+@pytest.mark.policy(5)
+def test_number(sandboxed):
+    sandboxed(["true"])
+
+@pytest.mark.policy(None)
+def test_nothing(sandboxed):
+    sandboxed(["true"])
+
 @pytest.mark.policy("no-such-policy")
 def test_policy(sandboxed):
     sandboxed(["true"])
@@ -200,6 +208,9 @@ def test_a_failing_test_says_what_was_refused(project: Path) -> None:
     assert re.search("openat.*red.* = EROFS, rule open-for-reading", done.stdout)
     assert "\x1b" not in done.stdout
     assert "takes one argument" in done.stdout
+    for name in ("test_number", "test_nothing"):
+        assert f'test_failing.py::{name}: @pytest.mark.policy("NAME or FILE") takes a text' in done.stdout
+    assert "AttributeError" not in done.stdout
     assert "no-such-policy" in done.stdout
 
 
