@@ -150,7 +150,7 @@ def sandboxed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def _marked(node: pytest.Item) -> str | os.PathLike[str] | Policy:
-    """The policy of the nearest marker. Raises UsageError for one without exactly one name, path or policy."""
+    """The policy of the nearest marker. Raises UsageError for one without one name, path or policy."""
     from sandbox.policy.model import Policy
 
     marker = node.get_closest_marker("policy")

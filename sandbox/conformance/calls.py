@@ -76,7 +76,7 @@ class CallReader:
         if isinstance(given, list) and len(given) <= 6:
             named: dict[int, tuple[Path, Any]] = {nth: (("args", nth), one) for nth, one in enumerate(given)}
         elif isinstance(given, dict):
-            named = {self._index(nr, name): (("args", name), value) for name, value in given.items()}
+            named = self._named(nr, given)
         else:
             raise self.one.error("args", "args is no arguments", "{ name = value }, or a list of up to six")
         known = table.arguments(nr & 0xFFFF_FFFF)
@@ -84,6 +84,18 @@ class CallReader:
             (index, self._values(path, value, known[index] if index < len(known) else None))
             for index, (path, value) in sorted(named.items())
         ]
+
+    def _named(self, nr: int, given: dict[str, Any]) -> dict[int, tuple[Path, Any]]:
+        named: dict[int, tuple[Path, Any]] = {}
+        for name, value in given.items():
+            index = self._index(nr, name)
+            if index in named:
+                path = (*self.one.path, "args", name)
+                raise self.one.source.error(
+                    path, f"{name} is {named[index][0][1]}, given twice", "one of them"
+                )
+            named[index] = (("args", name), value)
+        return named
 
     def _values(self, path: Path, value: Any, arg: table.Arg | None) -> list[Choice]:
         def parsed(given: Any) -> Arg:

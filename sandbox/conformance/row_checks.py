@@ -18,6 +18,7 @@ def refuse_untestable(table: Table, row: Row) -> None:
     """Raise PolicyError about the `[[row]]` in `table` where `row` cannot be tested."""
     _refuse_lost(table, row)
     _refuse_childless(table, row)
+    _refuse_motherless(table, row)
     _refuse_steps(table, row)
     _refuse_results(table, row)
     _refuse_arguments(table, row)
@@ -44,6 +45,14 @@ def _refuse_lost(table: Table, row: Row) -> None:
 def _refuse_childless(table: Table, row: Row) -> None:
     if row.child is not None and not any(expect.may_be_child for _, expect in _expectations(row)):
         raise table.error("child", "child is checked where a child is expected", 'expect = "child"')
+
+
+def _refuse_motherless(table: Table, row: Row) -> None:
+    """Steps of children that no step of the level above makes would never be made."""
+    for level, _ in enumerate(row.probe.children):
+        if not any(step.makes_task for step in row.probe.levels[level]):
+            allowed = "clone, fork, vfork, clone3"
+            raise table.error("children", f"no step of level {level} makes a task", allowed)
 
 
 def _refuse_steps(table: Table, row: Row) -> None:

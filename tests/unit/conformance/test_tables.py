@@ -42,7 +42,7 @@ def test_a_full_row() -> None:
 call = "clone"
 args = [0x4111, "stack"]
 before = [{ call = "getpid", times = 2, expect = "positive" }]
-children = [[{ nr = 60, args = [3], spin = 7 }], [{ call = "getpid" }]]
+children = [[{ nr = 57, args = [3], spin = 7 }], [{ call = "getpid" }]]
 isolate = true
 reap = false
 memory = [{ at = 4, bytes = "00*2 ff" }]
@@ -60,7 +60,7 @@ because = "R" """
     )
     getpid = Step(39, (0,) * 6)
     assert row.probe.before == (getpid, getpid)
-    assert row.probe.children == ((Step(60, (3, 0, 0, 0, 0, 0), spin=7),), (getpid,))
+    assert row.probe.children == ((Step(57, (3, 0, 0, 0, 0, 0), spin=7),), (getpid,))
     assert (row.probe.isolate, row.probe.reap) == (True, False)
     assert row.probe.memory == ((4, b"\0\0\xff"),)
     assert row.probe.look == (8, 1)
@@ -251,3 +251,21 @@ def test_the_bits_of_a_negative_number_are_flipped() -> None:
 def test_an_offset_has_64_bits(offset: str) -> None:
     with pytest.raises(PolicyError, match="is no offset of 64 bits"):
         rows(f'id = "a"\ncall = "getpid"\nargs = ["arena{offset}"]\nexpect = 1')
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ('call = "getpid"\nchildren = [[{ call = "getpid" }]]', 0),
+        ('call = "clone"\nentry = "int80"\nchildren = [[{ call = "getpid" }]]', 0),
+        ('call = "clone"\nchildren = [[{ call = "getpid" }], [{ call = "getpid" }]]', 1),
+    ],
+)
+def test_children_that_nobody_makes(text: str, level: int) -> None:
+    with pytest.raises(PolicyError, match=rf"^t\.toml:\d+: no step of level {level} makes a task"):
+        rows(f'id = "a"\nexpect = 0\n{text}')
+
+
+def test_an_argument_given_twice() -> None:
+    with pytest.raises(PolicyError, match=r"^t\.toml:7: arg0 is flags, given twice"):
+        rows('id = "a"\ncall = "clone"\nargs = { flags = 1, arg0 = 2 }\nexpect = 0')
