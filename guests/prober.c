@@ -3,10 +3,13 @@
  *     prober                   probes from standard input until its end, one report after each
  *     prober exit N ...        ends with status N: what a probe's child may execute
  *     prober vdso              ends with status 1 if the auxiliary vector names a vDSO, 0 if it does not
- * It needs read, write, exit and exit_group; clone 0x4111 and wait4 only where a probe asks for them.
+ *     prober fd N              ends with status 0 if descriptor N is open, 1 if it is not, 2 if fcntl does not tell
+ * It needs read, write, exit and exit_group; clone 0x4111, wait4 and fcntl only where a probe asks for them.
  * Expected: exit 0 under every policy and natively, if no probe ends it; 1 with FAIL for input of another format.
  * build: raw
  * with: lib/probe.S lib/trampoline.S */
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 
@@ -31,8 +34,10 @@ enum { FS_BASE = 33, GS_BASE = 34 };
 enum { SET_GS = 0x1001, SET_FS = 0x1002, CLONE_ARGS_TLS = 7 };
 /* Flags of a probe. */
 enum { ISOLATE = 1, NO_REAPING = 2 };
+/* Of the number of a RESULT: its step and its level have a byte each, what is added to it has the rest. */
+enum { RESULT_LEVEL = 8, RESULT_PLUS = 16 };
 /* What a patch of the arena or an argument holds. */
-enum { CONSTANT, IN_ARENA, RESULT, WORD, HANDLER, RESTORER, BYTES };
+enum { CONSTANT, IN_ARENA, RESULT, WORD, HANDLER, RESTORER, BYTES, FS_WORD };
 /* How far a step has come. */
 enum { NOT_BEGUN, BEGUN, CAME_BACK };
 
@@ -122,13 +127,14 @@ void probe_signal(int signo)
 static unsigned long value_of(struct value value)
 {
     unsigned word;
+    unsigned long level = value.number >> RESULT_LEVEL & 0xff, step = value.number & 0xff;
 
     switch (value.kind) {
     case IN_ARENA:
         return (unsigned long)arena + value.number;
     case RESULT:
-        expect(value.number >> 8 < LEVELS && (value.number & 0xff) < STEPS, "a result of a step there is");
-        return (unsigned long)levels[value.number >> 8].seen[value.number & 0xff].rax;
+        expect(level < LEVELS && step < STEPS, "a result of a step there is");
+        return (unsigned long)(levels[level].seen[step].rax + ((long)value.number >> RESULT_PLUS));
     case WORD:
         expect(value.number <= ARENA - sizeof word, "a word in the arena");
         copy(&word, arena + value.number, sizeof word);
@@ -137,6 +143,9 @@ static unsigned long value_of(struct value value)
         return (unsigned long)probe_handler;
     case RESTORER:
         return (unsigned long)probe_restorer;
+    case FS_WORD:
+        __asm__ volatile("movl %%fs:(%1), %0" : "=r"(word) : "r"(value.number));
+        return word;
     default:
         return value.number;
     }
@@ -195,6 +204,14 @@ static struct bases in_child(struct bases parents)
     if ((unsigned)probe_in.rax == SYS_clone3 && (given[0] & CLONE_SETTLS))
         parents.fs = given[CLONE_ARGS_TLS];
     return parents;
+}
+
+/* What `prober fd N` ends with. */
+static int descriptor_status(int fd)
+{
+    long got = raw(SYS_fcntl, fd, F_GETFD);
+
+    return got >= 0 ? 0 : got == -EBADF ? 1 : 2;
 }
 
 static void load_registers(const struct step *step)
@@ -471,6 +488,8 @@ int main(int argc, char **argv, char **envp)
         return (int)to_number(argv[2]);
     if (argc == 2 && same_text(argv[1], "vdso"))
         return auxv_value(envp, AUXV_VDSO) != 0;
+    if (argc == 3 && same_text(argv[1], "fd"))
+        return descriptor_status((int)to_number(argv[2]));
     sees_bases = (auxv_value(envp, AUXV_HWCAP2) & HWCAP2_HAS_FSGSBASE) != 0;
     end = input + read_input();
     copy(&magic, take(&at, end, 4), 4);

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from sandbox.conformance.probe import ARENA_SIZE, Place, Result, StepResult
-from sandbox.conformance.rows import Differs, Row
+from sandbox.conformance.rows import UNFORETOLD, Differs, Row
 from sandbox.conformance.values import Ending, Expected
 from sandbox.conformance.wire import signal_name
 from sandbox.syscalls import errnos
@@ -59,7 +59,7 @@ def _missing(row: Row, result: Result) -> Iterator[str]:
 
 def _lost(row: Row) -> Iterator[str]:
     """What cannot be known when the prober's own process is gone, as where none can be isolated."""
-    if row.probe.before or row.signals or row.writes or any(map(any, row.steps)):
+    if row.probe.before or row.signals or row.writes or row.writes_some or any(map(any, row.steps)):
         yield "the process ended, and what it did before is not known"
 
 
@@ -105,7 +105,8 @@ def _comes_to(expect: Expected, rax: int, steps: Sequence[StepResult]) -> bool:
     if expect.value is not None:
         return rax == expect.value
     if expect.result is not None:
-        return expect.result < len(steps) and rax == steps[expect.result].rax
+        was = steps[expect.result].rax if expect.result < len(steps) else None
+        return was is not None and rax == was + expect.plus
     if expect.child:
         return rax > 0
     return expect.low is not None and expect.low <= rax <= expect.high
@@ -124,7 +125,10 @@ def _failed(result: Result) -> bool:
 
 
 def _memory(row: Row, result: Result) -> Iterator[str]:
-    if row.writes is None and (row.writes_anything or not _failed(result)):
+    if row.writes is None and row.writes_some is None and (row.writes_anything or not _failed(result)):
+        return
+    if row.writes_some is not None:
+        yield from _filled(row.writes_some, result.memory_changed)
         return
     offset, data = row.writes or (0, b"")
     if result.looked != data:
@@ -132,6 +136,14 @@ def _memory(row: Row, result: Result) -> Iterator[str]:
     first, end = result.memory_changed or (ARENA_SIZE, 0)
     if first < min(offset, end) or end > max(offset + len(data), first):
         yield f"memory from {first} to {end} has changed"
+
+
+def _filled(wanted: tuple[int, int], changed: tuple[int, int] | None) -> Iterator[str]:
+    """Of bytes nobody can foretell some stay as they were; so many at an end of theirs do not."""
+    offset, size = wanted
+    first, end = changed or (0, 0)
+    if not offset <= first < offset + UNFORETOLD or not offset + size - UNFORETOLD < end <= offset + size:
+        yield f"memory from {first} to {end} has changed, expected all of {offset} to {offset + size}"
 
 
 def _hex(data: bytes) -> str:

@@ -26,16 +26,17 @@ KERNEL = 0xFFFF_8000_0000_0000
 
 _MAKERS = frozenset(map(table.NUMBERS.__getitem__, ("clone", "fork", "vfork", "clone3")))
 
-Kind = Literal["arena", "result", "word", "handler", "restorer"]
+Kind = Literal["arena", "result", "word", "handler", "restorer", "fs"]
 Entry = Literal["syscall", "int80"]
 
 
 class Place(NamedTuple):
-    """A value only the prober knows: an address in its arena, the result of a step (level << 8 | step), a
-    32-bit word of the arena, its signal handler, its restorer."""
+    """A value only the prober knows: an address in its arena, the result of a step (level << 8 | step) with
+    `plus` added to it, a 32-bit word of the arena, its signal handler, its restorer, a 32-bit word at %fs."""
 
     kind: Kind
     number: int = 0
+    plus: int = 0
 
 
 class Block(NamedTuple):
@@ -58,9 +59,9 @@ def stack(offset: int = 0) -> Place:
     return Place("arena", STACK_TOP + offset)
 
 
-def result(step: int, level: int = 0) -> Place:
-    """What step number `step` of the task at `level` came back with."""
-    return Place("result", level << 8 | step)
+def result(step: int, level: int = 0, plus: int = 0) -> Place:
+    """What step number `step` of the task at `level` came back with, and `plus` added to it."""
+    return Place("result", level << 8 | step, plus)
 
 
 class Step(NamedTuple):

@@ -9,7 +9,7 @@ from sandbox.conformance import values
 from sandbox.conformance.calls import CALL_KEYS, CallReader
 from sandbox.conformance.probe import ARENA_SIZE, LEVELS, STEPS, Probe, Step
 from sandbox.conformance.row_checks import refuse_untestable
-from sandbox.conformance.rows import Differs, Row
+from sandbox.conformance.rows import UNFORETOLD, Differs, Row
 from sandbox.conformance.values import Expected
 from sandbox.conformance.wire import REGISTERS, signal_name
 from sandbox.policy.source import Table
@@ -73,6 +73,7 @@ class RowReader:
             registers=self._registers(),
             child=row.convert("child", '"exit N" or "SIG…"', values.ending) if "child" in row.data else None,
             writes=writes, writes_anything=row.data.get("writes") == "anything",
+            writes_some=self._writes_some(),
             record=record, no_record=no_record, events=self._events(),
             signals=self._signals(),
             level=row.choice("level", ("decisions", "all")) if "level" in row.data else "decisions",
@@ -128,7 +129,18 @@ class RowReader:
         if self.row.data.get("writes") == "anything":
             return None
         one = self.row.table("writes")
-        return _bytes_at(one) if one is not None else None
+        return _bytes_at(one) if one is not None and "size" not in one.data else None
+
+    def _writes_some(self) -> tuple[int, int] | None:
+        if self.row.data.get("writes") == "anything":
+            return None
+        one = self.row.table("writes")
+        if one is None or "size" not in one.data:
+            return None
+        one.only("key", ("at", "size"))
+        one.require("at", "size")
+        at = one.whole("at", 0, ARENA_SIZE - 2 * UNFORETOLD)
+        return at, one.whole("size", 2 * UNFORETOLD, ARENA_SIZE - at)
 
     def _record(self) -> tuple[dict[str, Any] | None, bool]:
         if self.row.data.get("record") == "none":

@@ -16,12 +16,17 @@ class Differs(NamedTuple):
     because: str
 
 
+UNFORETOLD = 16
+"""How many bytes that nobody can foretell are never all what they were before."""
+
+
 class Row(NamedTuple):
     """One promise and the probe that tests it.
 
     `steps` holds what is expected of steps of each level (None: nothing). `writes` is (offset, bytes) of the
     only memory that changes; None where the row does not say: nothing may change then where the call fails,
-    unless `writes_anything`. `record` and `events` are fields
+    unless `writes_anything`. `writes_some` is (offset, size) of bytes that change to what nobody can foretell.
+    `record` and `events` are fields
     of audit records; `no_record` says that there is none. `family` is the id the table gives to all rows that
     one `[[row]]` stands for. `native` is None where the row is not run natively.
     """
@@ -37,6 +42,7 @@ class Row(NamedTuple):
     child: Ending | None = None
     writes: tuple[int, bytes] | None = None
     writes_anything: bool = False
+    writes_some: tuple[int, int] | None = None
     record: dict[str, Any] | None = None
     no_record: bool = False
     events: tuple[dict[str, Any], ...] = ()

@@ -14,6 +14,7 @@ from sandbox.conformance.probe import (
     UNMAPPED,
     Arg,
     Block,
+    Kind,
     Place,
     arena,
     result,
@@ -24,12 +25,13 @@ from sandbox.syscalls.call import MASK64
 
 ARGUMENT = (
     'a number, flag names, "stack", "arena", "unmapped", "kernel" (each with +N or -N), "result:STEP", '
-    '"result:LEVEL.STEP", "word:OFFSET", "handler", "restorer", "text:…", { words = [ ] }, { texts = [ ] }, '
+    '"result:LEVEL.STEP" (with +N or -N), "word:OFFSET", "fs:OFFSET", "handler", "restorer", "text:…", '
+    '{ words = [ ] }, { texts = [ ] }, '
     '{ bytes = "…" }, { text = "…", times = N }'
 )
 EXPECTATION = (
     'an errno, a number, "child", "positive", { min = N, max = N }, { killed = "SIG…" }, { exit = N }, '
-    "{ result = STEP }, { any = [ ] }"
+    "{ result = STEP, plus = N }, { any = [ ] }"
 )
 _BASES: dict[str, Callable[[int], Arg]] = {
     "stack": stack,
@@ -38,7 +40,10 @@ _BASES: dict[str, Callable[[int], Arg]] = {
     "kernel": lambda offset: KERNEL + offset,
 }
 _BASE = re.compile(r"(stack|arena|unmapped|kernel)([+-]\w+)?")
-_RESULT = re.compile(r"result:(?:(\d)\.)?(\d+)")
+_RESULT = re.compile(r"result:(?:(\d)\.)?(\d+)([+-]\w+)?")
+_WORDS: dict[str, Kind] = {"word:": "word", "fs:": "fs"}
+_FAR = 1 << 32
+"""How far from a result an argument or an expectation may lie."""
 _BYTES = re.compile(r"([0-9a-f]{2})(?:\*(\d+))?")
 
 
@@ -81,17 +86,25 @@ def _text(value: str, arg: table.Arg | None) -> Arg:
     if found := _BASE.fullmatch(value):
         return _BASES[found[1]](_offset(found[2]))
     if found := _RESULT.fullmatch(value):
-        return _result(found[2], int(found[1] or 0))
-    if value.startswith("word:") and (at := number(value[5:])) is not None and 0 <= at <= ARENA_SIZE - 4:
-        return Place("word", at)
+        return _result(found[2], int(found[1] or 0), _offset(found[3]))
+    for prefix, kind in _WORDS.items():
+        at = number(value.removeprefix(prefix)) if value.startswith(prefix) else None
+        if at is not None and 0 <= at <= ARENA_SIZE - 4:
+            return Place(kind, at)
     return _named(value, arg)
 
 
-def _result(digits: str, level: int) -> Place:
+def _result(digits: str, level: int, plus: int) -> Place:
     step = number(digits)
     if step is None or step >= STEPS:
         raise ValueError(f"there is no step {digits[:40]}: a task has at most {STEPS}")
-    return result(step, level)
+    return result(step, level, _near(plus))
+
+
+def _near(plus: int) -> int:
+    if not -_FAR <= plus <= _FAR:
+        raise ValueError(f"{plus} is too far from a result")
+    return plus
 
 
 def _offset(text: str | None) -> int:
@@ -140,7 +153,7 @@ def _word(value: Any) -> int | Place | bytes:
     word = argument(value)
     if isinstance(word, Block):
         raise ValueError("words do not hold words")
-    if isinstance(word, Place) and word.kind in ("result", "word"):
+    if isinstance(word, Place) and word.kind in ("result", *_WORDS.values()):
         # The prober writes them before any step is made.
         raise ValueError(f"words do not hold what a step comes to: {value}")
     return word
@@ -160,8 +173,8 @@ def data(text: str) -> bytes:
 
 
 class Expected(NamedTuple):
-    """What a call should come to; exactly one is given. `results` is the step of its own process whose result
-    it should equal; `any` lists what else will do."""
+    """What a call should come to; exactly one is given. `result` is the step of its own process whose result,
+    with `plus` added, it should equal; `any` lists what else will do."""
 
     value: int | None = None
     low: int | None = None
@@ -170,6 +183,7 @@ class Expected(NamedTuple):
     killed: str = ""
     exit: int | None = None
     result: int | None = None
+    plus: int = 0
     any: tuple[Expected, ...] = ()
 
     def each(self) -> Iterator[Expected]:
@@ -205,7 +219,7 @@ class Expected(NamedTuple):
         if self.exit is not None:
             return f"exit {self.exit}"
         if self.result is not None:
-            return f"what step {self.result} answered"
+            return f"what step {self.result} answered" + (f", and {self.plus} more" if self.plus else "")
         if self.child:
             return "a child"
         return f"at least {self.low}" if self.high == (1 << 63) - 1 else f"{self.low} to {self.high}"
@@ -227,8 +241,10 @@ def expected(value: Any) -> Expected:
             return Expected(killed=name)
         case {"exit": int(status), **rest} if not rest and type(status) is int and 0 <= status < 256:
             return Expected(exit=status)
-        case {"result": int(step), **rest} if not rest and type(step) is int and step >= 0:
-            return Expected(result=step)
+        case {"result": int(step), **rest} if not rest.keys() - {"plus"} and type(step) is int and step >= 0:
+            plus = rest.get("plus", 0)
+            if type(plus) is int:
+                return Expected(result=step, plus=_near(plus))
         case {"min": int(low), **rest} if not rest.keys() - {"max"} and type(low) is int:
             high = rest.get("max", (1 << 63) - 1)
             if type(high) is int and low <= high:

@@ -31,8 +31,9 @@ from sandbox.syscalls.call import MASK64
 
 MAGIC = 0x31425250
 INPUT_SIZE = 4 << 20
-_KINDS = {"arena": 1, "result": 2, "word": 3, "handler": 4, "restorer": 5}
+_KINDS = {"arena": 1, "result": 2, "word": 3, "handler": 4, "restorer": 5, "fs": 7}
 _BYTES = 6
+_RESULT_PLUS = 16  # the bit from which on a result's number is what is added to it
 _ISOLATE, _NO_REAPING = 1, 2
 _NO_MARKER = 0xFFFF_FFFF
 _ECHILD, _UNASKED = -10, 1
@@ -84,8 +85,8 @@ class _Memory:
     def value(self, arg: Arg) -> tuple[int, int]:
         """Kind and number of an argument, whose bytes are stored."""
         match arg:
-            case Place(kind, number):
-                return _KINDS[kind], number & MASK64
+            case Place(kind, number, plus):
+                return _KINDS[kind], (number | plus << _RESULT_PLUS) & MASK64
             case Block(words):
                 return _KINDS["arena"], self._block(words)
             case bytes():

@@ -23,6 +23,9 @@ verdict = "EINVAL"
 
 """
 
+OPEN_MASK = """when = { flags = { mask = "~(O_CLOEXEC|O_DIRECTORY|O_NOFOLLOW|O_NONBLOCK|O_LARGEFILE|O_NOCTTY)", ne = 0 } }
+rewrite = { flags = { mask = "O_CLOEXEC|O_DIRECTORY"""
+
 
 class Mutant(NamedTuple):
     """One breakage: in `file`, `old` (which is there once) becomes `new`. Every one of `rows` must notice."""
@@ -36,6 +39,11 @@ class Mutant(NamedTuple):
 
 def mutant(name: str, file: str, old: str, new: str, *rows: str) -> Mutant:
     return Mutant(name, file, old, new, frozenset(rows))
+
+
+def ruled(name: str, rule: str, *rows: str) -> Mutant:
+    """A rule more for ostoo, its first."""
+    return mutant(name, OSTOO, FLAGS_RULE, f'[[rule]]\nid = "more"\n{rule}\n\n{FLAGS_RULE}', *rows)
 
 
 MUTANTS = [
@@ -261,6 +269,148 @@ verdict = "allow"
         'exec = ["/usr",',
         'exec = ["/", "/usr",',
         "execve-outside",
+    ),
+    mutant(
+        "opens nothing O_CLOEXEC",
+        OSTOO,
+        OPEN_MASK,
+        OPEN_MASK.replace("O_CLOEXEC|", ""),
+        "execve-closes-opened",
+    ),
+    ruled("does no F_SETFD", 'call = "fcntl"\nwhen = { cmd = "F_SETFD" }\nreturn = 0', "execve-closes-set"),
+    ruled(
+        "takes pipe2 for pipe",
+        'call = "pipe2"\nwhen = { flags = { ne = 0 } }\nrewrite = { flags = 0 }',
+        "execve-closes-pipe-prober-fd-3",
+        "execve-closes-pipe-prober-fd-4",
+    ),
+    ruled(
+        "says of a second number only that there is one",
+        'call = "dup2"\nwhen = { newfd = 40 }\nreturn = 40',
+        "execve-keeps-second",
+    ),
+    mutant(
+        "knows no brk",
+        OSTOO,
+        '"munmap", "brk",',
+        '"munmap",',
+        "brk-query-0",
+        "brk-up-0",
+        "brk-up-1",
+        "brk-up-4096",
+    ),
+    ruled(
+        "never moves the break",
+        'call = "brk"\nwhen = { addr = { ne = 0 } }\nrewrite = { addr = 0 }',
+        "brk-up-1",
+        "brk-up-4096",
+        "brk-up-65537",
+        "brk-stays",
+        "brk-memory",
+    ),
+    ruled(
+        "unmaps nothing",
+        'call = "munmap"\nreturn = 0',
+        "munmap-gone-result-1",
+        "munmap-gone-result-1+4096",
+        "munmap-part-gone",
+    ),
+    ruled(
+        "protects nothing",
+        'call = "mprotect"\nreturn = 0',
+        "mprotect-none-result-1",
+        "mprotect-none-result-1+4096",
+        "mprotect-read-result-1",
+    ),
+    ruled(
+        "never gives memory back its use",
+        'call = "mprotect"\nwhen = { prot = 3 }\nreturn = 0',
+        "mprotect-again-result-1",
+        "mprotect-again-result-1+4096",
+    ),
+    ruled(
+        "maps no code",
+        'call = "mmap"\nwhen = { prot = { mask = "PROT_EXEC", ne = 0 } }\nverdict = "EACCES"',
+        "mmap-exec-4",
+        "mmap-exec-5",
+        "mmap-exec-7",
+        "mmap-exec-file-5",
+    ),
+    ruled(
+        "makes no memory code",
+        'call = "mprotect"\nwhen = { prot = { mask = "PROT_EXEC", ne = 0 } }\nverdict = "EACCES"',
+        "mprotect-exec-4",
+        "mprotect-exec-5",
+        "mprotect-exec-7",
+    ),
+    ruled(
+        "maps where it likes",
+        'call = "mmap"\nwhen = { flags = { mask = "MAP_FIXED", ne = 0 } }\nrewrite = { flags = { mask = "~MAP_FIXED" } }',
+        "mmap-zero",
+        "mmap-fixed",
+        "mmap-file-bytes",
+        "mmap-file-offset",
+    ),
+    ruled(
+        "takes no hint",
+        'call = "mmap"\nwhen = { addr = { ne = 0 }, flags = { mask = "MAP_FIXED", eq = 0 } }\nverdict = "EINVAL"',
+        "mmap-hint-unmapped+0x100000",
+        "mmap-hint-arena",
+    ),
+    ruled(
+        "maps every file from its beginning",
+        'call = "mmap"\nwhen = { offset = 4096 }\nrewrite = { offset = 0 }',
+        "mmap-file-offset",
+    ),
+    ruled(
+        "sets no fs_base",
+        'call = "arch_prctl"\nwhen = { code = "ARCH_SET_FS" }\nreturn = 0',
+        "arch-prctl-fs-base",
+        "arch-prctl-fs-base-again",
+    ),
+    ruled(
+        "writes no random bytes",
+        'call = "getrandom"\nwhen = { count = 256 }\nreturn = 256',
+        "getrandom-fills-256-0",
+        "getrandom-fills-256-1",
+    ),
+    ruled(
+        "knows no more than 256 random bytes",
+        'call = "getrandom"\nwhen = { count = { gt = 256 } }\nrewrite = { count = 256 }',
+        "getrandom-fills-257-0",
+        "getrandom-fills-4096-0",
+    ),
+    ruled(
+        "catches no SIGUSR2",
+        'call = "rt_sigaction"\nwhen = { signum = 12 }\nverdict = "EINVAL"',
+        "rt-sigaction-each-12",
+    ),
+    ruled(
+        "sends no SIGPWR",
+        'call = "kill"\nwhen = { sig = 30 }\nreturn = 0',
+        "kill-self-sigpwr",
+    ),
+    ruled(
+        "knows no more than 128 bytes of processors",
+        'call = "sched_getaffinity"\nwhen = { cpusetsize = { gt = 128 } }\nverdict = "EINVAL"',
+        "sched-getaffinity-1024",
+    ),
+    ruled(
+        "lists no directory at once",
+        'call = "getdents64"\nwhen = { count = { gt = 32768 } }\nverdict = "EINVAL"',
+        "getdents64-large-65536",
+    ),
+    ruled(
+        "reads no page",
+        'call = "read"\nwhen = { count = 4096 }\nverdict = "EINVAL"',
+        "read-4096",
+    ),
+    ruled(
+        "has no descriptor 5 for dup2",
+        'call = "dup2"\nwhen = { newfd = 5 }\nverdict = "EBADF"',
+        "dup2-5-0",
+        "dup2-5-1",
+        "dup2-5-2",
     ),
 ]
 
