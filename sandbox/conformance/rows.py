@@ -24,11 +24,11 @@ class Row(NamedTuple):
     """One promise and the probe that tests it.
 
     `steps` holds what is expected of steps of each level (None: nothing). `writes` is (offset, bytes) of the
-    only memory that changes; None where the row does not say: nothing may change then where the call fails,
-    unless `writes_anything`. `writes_some` is (offset, size) of bytes that change to what nobody can foretell.
-    `record` and `events` are fields
-    of audit records; `no_record` says that there is none. `family` is the id the table gives to all rows that
-    one `[[row]]` stands for. `native` is None where the row is not run natively.
+    only memory that changes, `writes_some` (offset, size) where nobody can foretell the bytes; both are None
+    where the row does not say: nothing may change then where the call fails, unless `writes_anything`.
+    `record` and `events` are fields of audit records; `no_record` says that there is none. `family` is the id
+    the table gives to all rows that one `[[row]]` stands for. `native` is None where the row is not run
+    natively.
     """
 
     id: str

@@ -26,7 +26,7 @@ from sandbox.syscalls.call import MASK64
 ARGUMENT = (
     'a number, flag names, "stack", "arena", "unmapped", "kernel" (each with +N or -N), "result:STEP", '
     '"result:LEVEL.STEP" (with +N or -N), "word:OFFSET", "fs:OFFSET", "handler", "restorer", "text:…", '
-    '{ words = [ ] }, { texts = [ ] }, '
+    "{ words = [ ] }, { texts = [ ] }, "
     '{ bytes = "…" }, { text = "…", times = N }'
 )
 EXPECTATION = (
@@ -101,9 +101,9 @@ def _result(digits: str, level: int, plus: int) -> Place:
     return result(step, level, _near(plus))
 
 
-def _near(plus: int) -> int:
-    if not -_FAR <= plus <= _FAR:
-        raise ValueError(f"{plus} is too far from a result")
+def _near(plus: Any) -> int:
+    if type(plus) is not int or not -_FAR <= plus <= _FAR:
+        raise ValueError(f"{plus!r} is no distance from a result: a number from {-_FAR} to {_FAR}")
     return plus
 
 
@@ -242,9 +242,7 @@ def expected(value: Any) -> Expected:
         case {"exit": int(status), **rest} if not rest and type(status) is int and 0 <= status < 256:
             return Expected(exit=status)
         case {"result": int(step), **rest} if not rest.keys() - {"plus"} and type(step) is int and step >= 0:
-            plus = rest.get("plus", 0)
-            if type(plus) is int:
-                return Expected(result=step, plus=_near(plus))
+            return Expected(result=step, plus=_near(rest.get("plus", 0)))
         case {"min": int(low), **rest} if not rest.keys() - {"max"} and type(low) is int:
             high = rest.get("max", (1 << 63) - 1)
             if type(high) is int and low <= high:

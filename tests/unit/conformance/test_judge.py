@@ -57,6 +57,12 @@ HOLD: list[tuple[Row, Result]] = [
     (row(Expected(exit=3)), Result(exited=3)),
     (row(Expected(any=(ENOSYS, Expected(exit=3)))), Result(exited=3)),
     (row(Expected(result=0), probe=Probe(39, before=())), came_back(5, before=(StepResult(5, True),))),
+    (
+        row(Expected(result=0, plus=4096), probe=Probe(39, before=())),
+        came_back(4101, before=(StepResult(5, True),)),
+    ),
+    (row(Expected(value=32), writes_some=(64, 32)), came_back(32, memory_changed=(64, 96))),
+    (row(Expected(value=32), writes_some=(64, 32)), came_back(32, memory_changed=(79, 81))),
     (row(BIRTH, child=Ending(exit=7)), came_back(70, child=CHILD)),
     (row(CHILD_OR_NOT, child=Ending(exit=7)), came_back(70, child=CHILD)),
     (row(CHILD_OR_NOT, child=Ending(exit=7)), came_back(-38, childless=True)),
@@ -235,6 +241,31 @@ FAIL: list[tuple[Row, Result, str]] = [
         row(events=({"event": "b"}, {"event": "a"})),
         came_back(-38, records=({"event": "a"}, {"event": "b"})),
         "no record in its place: event a",
+    ),
+    (
+        row(Expected(result=0, plus=4096)),
+        came_back(5, before=(StepResult(5, True),)),
+        "expected what step 0 answered, and 4096 more, got 5",
+    ),
+    (
+        row(Expected(value=32), writes_some=(64, 32)),
+        came_back(32),
+        "memory from 0 to 0 has changed, expected all of 64 to 96",
+    ),
+    (
+        row(Expected(value=32), writes_some=(64, 32)),
+        came_back(32, memory_changed=(63, 96)),
+        "memory from 63 to 96 has changed, expected all of 64 to 96",
+    ),
+    (
+        row(Expected(value=32), writes_some=(64, 32)),
+        came_back(32, memory_changed=(64, 97)),
+        "memory from 64 to 97 has changed, expected all of 64 to 96",
+    ),
+    (
+        row(Expected(value=32), writes_some=(64, 32)),
+        came_back(32, memory_changed=(64, 80)),
+        "memory from 64 to 80 has changed, expected all of 64 to 96",
     ),
 ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.conformance import tables
-from sandbox.conformance.probe import Block, Place, Probe, Step, stack
+from sandbox.conformance.probe import Block, Place, Probe, Step, result, stack
 from sandbox.conformance.rows import Differs, Row
 from sandbox.conformance.values import Ending, Expected
 from sandbox.errors import PolicyError
@@ -117,7 +117,24 @@ def test_a_vector_of_texts() -> None:
     assert row.probe.args[:3] == (b"p\0", Block((b"b\0", b"x\0", 0)), Block((Place("handler"), 1)))
 
 
+def test_what_is_added_to_a_result() -> None:
+    row = only(
+        'id = "a"\ncall = "brk"\nbefore = [{ call = "brk" }]\nwrites = { at = 64, size = 32 }\n'
+        'args = ["result:0+4096", "result:0-1", "fs:8"]\nexpect = { result = 0, plus = 4096 }'
+    )
+    assert row.probe.args[:3] == (result(0, plus=4096), result(0, plus=-1), Place("fs", 8))
+    assert row.expect == Expected(result=0, plus=4096)
+    assert (row.writes, row.writes_some) == (None, (64, 32))
+
+
 WRONG = [
+    ('id = "a"\nnr = 1\nargs = ["result:0+x"]\nexpect = 0', 7, "+x is no offset"),
+    ('id = "a"\nnr = 1\nargs = ["result:0+0x100000001"]\nexpect = 0', 7, "no distance from a result"),
+    ('id = "a"\nnr = 1\nargs = ["fs:65536"]\nexpect = 0', 7, "no argument"),
+    ('id = "a"\nnr = 1\nargs = [{ words = ["fs:0"] }]\nexpect = 0', 7, "words do not hold"),
+    ('id = "a"\nnr = 1\nexpect = { result = 0, plus = "x" }', 7, "expect can't be"),
+    ('id = "a"\nnr = 1\nexpect = 0\nwrites = { at = 0, size = 31 }', 8, "size can't be"),
+    ('id = "a"\nnr = 1\nexpect = 0\nwrites = { at = 0, size = 32, bytes = "00" }', 8, "unknown key"),
     ('id = "a"\nnr = 1', 4, "expect is missing"),
     ("nr = 1\nexpect = 0", 4, "id is missing"),
     ('id = "a b"\nnr = 1\nexpect = 0', 5, "id can't be"),

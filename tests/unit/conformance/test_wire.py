@@ -116,3 +116,10 @@ def test_a_probe_in_bytes() -> None:
     assert data[24 : 24 + 17] == struct.pack("<IIQ", 7, 6, 1) + b"m"
     assert struct.pack("<QQ", 2, 1 << 8 | 2) in data
     assert struct.pack("<QII", (1 << 64) - 1, 0, 0) in data
+
+
+def test_what_is_added_to_a_result() -> None:
+    for plus in (4096, -1):
+        probe = Probe(12, (result(2, 1, plus),))
+        (kind, number) = struct.unpack_from("<Qq", wire.encode(0, probe, isolate=False), 24 + 4 + 16)
+        assert (kind, number & 0xFFFF, number >> 16) == (2, 1 << 8 | 2, plus)
