@@ -19,10 +19,11 @@ HANG = 120  # seconds after which pytest is taken to hang; nothing is measured b
 def pytest_in(directory: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """pytest in a project, with nothing of this project's configuration.
 
-    It makes temporary directories in a place of its own: it would close those of this session to guests.
+    It makes temporary directories in a place of its own, since it would close those of this session to
+    guests; and beside the project, where no guest writes.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    place = directory / ".temporary"
+    place = directory.with_name(f"{directory.name}-temporary")
     place.mkdir(exist_ok=True)
     environment["PYTEST_DEBUG_TEMPROOT"] = str(place)
     return subprocess.run(
