@@ -178,7 +178,7 @@ def _receive(fd: int) -> dict[str, Any]:
 
 def _outcome(answer: dict[str, Any], out: bytes | None, err: bytes | None) -> Outcome:
     if "error" in answer:
-        raise _ERRORS[answer["kind"]](answer["error"])
+        raise _ERRORS.get(answer["kind"], InternalError)(answer["error"])
     fields = answer["outcome"]
     fields["usage"] = Usage(**fields["usage"])
     fields["waivers"] = tuple(fields["waivers"])

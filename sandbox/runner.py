@@ -46,9 +46,9 @@ class Result(NamedTuple):
     forced: bool = False
 
 
-def setup_error(error: Exception, waivers: tuple[str, ...] = ()) -> Outcome:
+def setup_error(error: Exception) -> Outcome:
     """The outcome of a run that was not begun."""
-    return Outcome("setup-error", str(error), usage=Usage(), enforcement={}, waivers=waivers)
+    return Outcome("setup-error", str(error))
 
 
 def supervise(request: Request, log: AuditLog, outer: Mapping[str, str]) -> Result:
