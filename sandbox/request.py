@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from sandbox.errors import UsageError
 from sandbox.launch import confine
+from sandbox.launch.places import Given, Places
 from sandbox.policy.model import Limits, Policy
 
 _LIMITS = ("wall", "cpu", "memory", "processes", "output", "file-size", "open-files", "audit-size")
@@ -25,6 +26,11 @@ class Request(NamedTuple):
     closed: frozenset[int] = frozenset()
     level: Literal["decisions", "all"] = "decisions"
     user: str | None = None
+    given: tuple[Given, ...] = ()
+
+    def places(self) -> Places:
+        """What its paths lead to, opened now; close it when the run is over. Raises UsageError."""
+        return Places(self.cwd, self.given)
 
 
 def effective(policy: Policy, **changes: Any) -> Policy:
@@ -48,19 +54,10 @@ def missing_stdio() -> frozenset[int]:
     return frozenset(missing)
 
 
-def working_directory(given: str | None) -> str:
-    """The guest's working directory by its full path. Raises UsageError where it was deleted."""
-    try:
-        return os.path.realpath(given or os.getcwd())
-    except FileNotFoundError:
-        raise UsageError("the working directory is there no more; give another with --cwd DIR") from None
-
-
-def check_places(request: Request, audit: str | None, outcome: str | None = None) -> None:
+def check_places(request: Request, places: Places, audit: str | None, outcome: str | None = None) -> None:
     """Raises UsageError where the guest could write the run's log or outcome, or both are one file."""
     log = None if audit == "-" else audit
-    kept = (("--audit", log), ("--outcome", outcome))
-    confine.check_kept_from(request.policy.files, working_directory(request.cwd), kept)
+    confine.check_kept_from(request.policy.files, places, (("--audit", log), ("--outcome", outcome)))
     if log is not None and outcome is not None and _same_file(log, outcome):
         raise UsageError(f"--audit and --outcome are the same file: {outcome}")
 

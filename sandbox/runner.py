@@ -16,8 +16,9 @@ from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError, SetupError
 from sandbox.launch import cgroup, confine, identity, namespaces, output, scratch
 from sandbox.launch import program as launch
+from sandbox.launch.places import Places
 from sandbox.outcome import Outcome, Usage
-from sandbox.request import Request, working_directory
+from sandbox.request import Request
 from sandbox.rules import files
 from sandbox.rules.files import Right
 from sandbox.seccomp import bpf
@@ -51,13 +52,15 @@ def setup_error(error: Exception) -> Outcome:
     return Outcome("setup-error", str(error))
 
 
-def supervise(request: Request, log: AuditLog, outer: Mapping[str, str]) -> Result:
-    """Run to the end. Never raises for what a guest or a program file does; every failure is an outcome.
+def supervise(request: Request, places: Places, log: AuditLog, outer: Mapping[str, str]) -> Result:
+    """Run to the end; `places` are the request's, opened.
+
+    Never raises for what a guest or a program file does; every failure is an outcome.
 
     Blocks control signals in this process and gives up its stdin and stdout: call it once, in a process
     of its own, on its main thread.
     """
-    run = _Run(request, log, outer)
+    run = _Run(request, places, log, outer)
     try:
         result = run.finish(run.supervise())
     except SandboxError as error:
@@ -70,8 +73,9 @@ def supervise(request: Request, log: AuditLog, outer: Mapping[str, str]) -> Resu
 
 
 class _Run:
-    def __init__(self, request: Request, log: AuditLog, outer: Mapping[str, str]) -> None:
+    def __init__(self, request: Request, places: Places, log: AuditLog, outer: Mapping[str, str]) -> None:
         self.request = request
+        self.places = places
         self.policy = request.policy
         self.log = log
         self.outer = outer
@@ -164,24 +168,25 @@ class _Run:
         user = identity.choose(self.request.user, keep_root="root" in self._waivers())
         self.becomes = user is not None
         self.uid = os.geteuid() if user is None else user[0]
-        names = self._places(program, user)
+        self._define_places(program, user)
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
-        env = confine.expanded(env, names)
+        env = confine.expanded(env, self.places.names)
         if self.scratch:
             env["TMPDIR"] = self.scratch
         confined = confine.confine(
-            self.policy.files, names, network=self.policy.network, waived="landlock" in self.request.waivers
-        )
+            self.policy.files, self.places, network=self.policy.network,
+            waived="landlock" in self.request.waivers,
+        )  # fmt: skip
         if self.policy.files is not None or self.policy.network is not None:
             self.enforcement["landlock"] = confined.enforcement
             self.allowed = confined.allowed
         isolation = self._isolation()
         return calls.Spec(
-            path=os.fsencode(os.path.abspath(program.path) if self.request.cwd else program.path),
+            path=os.fsencode(launch.exec_path(program, moves=self.request.cwd is not None)),
             argv=tuple(os.fsencode(one) for one in self.request.argv),
             envp=tuple(os.fsencode(f"{name}={value}") for name, value in env.items()),
             filter=bpf.encode(self._filter()),
-            cwd=None if self.request.cwd is None else os.fsencode(self.request.cwd),
+            cwd=-1 if self.request.cwd is None else self.places.cwd.fd,
             limits=launch.limits(self.policy),
             closed=self.request.closed,
             ruleset=confined.ruleset,
@@ -198,16 +203,12 @@ class _Run:
         self.enforcement["network-namespace"] = f"none: {isolation.lacks}" if isolation.lacks else "full"
         return isolation
 
-    def _places(self, program: launch.Program, user: tuple[int, int] | None) -> dict[str, str]:
-        """What `${…}` in `[files]` stands for in this run."""
-        names = {"program": os.path.realpath(program.path)}
-        directory = working_directory(self.request.cwd)
-        if directory != "/":  # which would be everything
-            names["cwd"] = directory
+    def _define_places(self, program: launch.Program, user: tuple[int, int] | None) -> None:
+        """What `${program}` and `${scratch}` stand for in this run."""
+        self.places.define("program", program.fd)
         if self.policy.files is not None and self.policy.files.scratch:
             self.scratch = scratch.make(scratch.parent(self.outer), user)
-            names["scratch"] = self.scratch
-        return names
+            self.places.define("scratch", os.open(self.scratch, os.O_PATH | os.O_DIRECTORY))
 
     def _filter(self) -> bpf.Program:
         policy = launch.startable(self.policy)
@@ -228,12 +229,14 @@ class _Run:
             "start",
             time=_rfc3339(time.time()),
             argv=[_text(one) for one in self.request.argv],
-            cwd=_text(self.request.cwd or os.getcwd()),
+            cwd=_text(self.places.cwd.path),
             policy={"name": self.policy.name, "sha256": self.policy.sha256},
             kernel=os.uname().release,
             enforcement=self.enforcement,
             elf=elf.facts(program.fd).as_dict() if program else None,
             level=self.request.level,
+            program=_text(program.found) if program else None,
+            files={right: [_text(path) for path in paths] for right, paths in self.allowed.items()} or None,
             pid=pid,
         )
 

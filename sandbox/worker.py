@@ -52,9 +52,10 @@ def _hang_up_with(fd: int) -> None:
 
 
 def _serve(request: Request, message: dict[str, Any]) -> dict[str, Any]:
-    check_places(request, message["audit"])
-    sinks = [] if message["audit"] is None else [open_sink(message["audit"])]
-    result: Result = supervise(request, AuditLog(sinks), message["environ"])
+    with request.places() as places:
+        check_places(request, places, message["audit"])
+        sinks = [] if message["audit"] is None else [open_sink(message["audit"])]
+        result: Result = supervise(request, places, AuditLog(sinks), message["environ"])
     return {"outcome": result.outcome.as_dict(), "hint": result.hint}
 
 

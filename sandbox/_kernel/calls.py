@@ -84,18 +84,18 @@ class Registers(NamedTuple):
 class Spec(NamedTuple):
     """What `launch` starts.
 
-    `filter` is the encoded seccomp program, `limits` are (resource, soft, hard), `ruleset` a Landlock
-    ruleset or -1, `cgroup` a cgroup.procs to enter if it lets the guest, or -1, `isolate` are unshare(2)
-    flags, with a user namespace among them `maps` its uid_map and gid_map, `user` is the (uid, gid) to
-    become, `output` what stands in for descriptors 1 and 2, or -1. Whoever it is, the guest has no
-    capability.
+    `filter` is the encoded seccomp program, `cwd` the directory to begin in, or -1 to stay, `limits` are
+    (resource, soft, hard), `ruleset` a Landlock ruleset or -1, `cgroup` a cgroup.procs to enter if it lets
+    the guest, or -1, `isolate` are unshare(2) flags, with a user namespace among them `maps` its uid_map and
+    gid_map, `user` is the (uid, gid) to become, `output` what stands in for descriptors 1 and 2, or -1.
+    Whoever it is, the guest has no capability.
     """
 
     path: bytes
     argv: tuple[bytes, ...]
     envp: tuple[bytes, ...]
     filter: bytes
-    cwd: bytes | None = None
+    cwd: int = -1
     limits: tuple[tuple[int, int, int], ...] = ()
     closed: frozenset[int] = frozenset()
     ruleset: int = -1
@@ -184,12 +184,12 @@ def launch(spec: Spec) -> RawEvent:
     raw.path = path = ffi.new("char[]", spec.path)
     raw.argv = _vector(spec.argv, keep)
     raw.envp = _vector(spec.envp, keep)
-    raw.cwd = cwd = ffi.new("char[]", spec.cwd) if spec.cwd is not None else ffi.NULL
     raw.filter = program = ffi.from_buffer(spec.filter)
     raw.filter_length = len(spec.filter) // 8
     raw.closed = sum(1 << fd for fd in spec.closed)
     raw.limits, raw.limit_count = limits, len(spec.limits)
     raw.ruleset, raw.cgroup, raw.isolate = spec.ruleset, spec.cgroup, spec.isolate
+    raw.cwd = spec.cwd
     if spec.maps is not None:
         maps = [ffi.new("char[]", one) for one in spec.maps]
         raw.uid_map, raw.gid_map = maps
@@ -197,7 +197,7 @@ def launch(spec: Spec) -> RawEvent:
     raw.output = list(spec.output)
     if spec.user is not None:
         raw.change_user, raw.uid, raw.gid = 1, *spec.user
-    keep += [path, cwd, program]
+    keep += [path, program]
     failure = ffi.new("sb_failure *")
     if lib.sb_launch(raw, failure, _event) < 0:
         raise LaunchError(ffi.string(lib.sb_step_name(failure.step)).decode(), failure.error, failure.status)

@@ -163,7 +163,7 @@ static _Noreturn void child_main(const sb_spec *spec, int go, int report)
         child_fail(report, STEP_USER);
     if (child_capabilities() < 0)
         child_fail(report, STEP_CAPABILITIES);
-    if (spec->cwd && chdir(spec->cwd) < 0)
+    if (spec->cwd >= 0 && fchdir(spec->cwd) < 0)
         child_fail(report, STEP_CHDIR);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail(report, STEP_NO_NEW_PRIVS);

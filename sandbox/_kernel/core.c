@@ -44,7 +44,7 @@ enum {
 
 static const char *const step_names[] = {
     [STEP_PIPE] = "pipe2", [STEP_FORK] = "fork", [STEP_SEIZE] = "ptrace(PTRACE_SEIZE)",
-    [STEP_SIGNALS] = "rt_sigprocmask", [STEP_CLOSE] = "close_range", [STEP_CHDIR] = "chdir",
+    [STEP_SIGNALS] = "rt_sigprocmask", [STEP_CLOSE] = "close_range", [STEP_CHDIR] = "fchdir",
     [STEP_LIMIT] = "setrlimit", [STEP_NO_NEW_PRIVS] = "prctl(PR_SET_NO_NEW_PRIVS)",
     [STEP_FILTER] = "seccomp(SECCOMP_SET_MODE_FILTER)", [STEP_EXEC] = "execve",
     [STEP_DIED] = "the child died before its execve", [STEP_WAIT] = "wait4",

@@ -31,7 +31,7 @@ typedef struct {
     const char *path;
     char *const *argv;
     char *const *envp;
-    const char *cwd;           /* NULL: stay */
+    int32_t cwd;               /* the directory to begin in, or -1: stay */
     const void *filter;        /* struct sock_filter[] */
     uint32_t filter_length;    /* instructions */
     uint32_t closed;           /* bit n: descriptor n is closed in the guest */

@@ -13,7 +13,8 @@ Object = dict[str, Any]
 
 
 class Start(NamedTuple):
-    """The run began. `elf` is None where the program's facts could not be told."""
+    """The run began. `elf` is None where the program's facts could not be told. `program` is where its file
+    was found; `files` are the places that are allowed, by right, as they were found."""
 
     seq: int
     t: int
@@ -25,6 +26,8 @@ class Start(NamedTuple):
     enforcement: Object
     elf: Object | None
     level: str
+    program: str | None = None
+    files: dict[str, list[str]] | None = None
 
 
 class CallRecord(NamedTuple):
@@ -173,6 +176,10 @@ def _is_texts(item: Any) -> bool:
     return type(item) is list and all(type(one) is str for one in item)
 
 
+def _is_text_lists(item: Any) -> bool:
+    return type(item) is dict and all(_is_texts(one) for one in item.values())
+
+
 def _is_scalar(item: Any) -> bool:
     return type(item) in (int, float, str)
 
@@ -223,6 +230,8 @@ _EVENTS: dict[str, tuple[Callable[..., Record], tuple[_Field, ...]]] = {
             _object("enforcement"),
             _ELF,
             _text("level"),
+            _maybe(_text("program")),
+            _maybe(_Field("files", "an object of lists of texts", _is_text_lists)),
         ),
     ),
     "call": (

@@ -6,12 +6,13 @@ import os
 
 from sandbox.doctor.plan import plan
 from sandbox.errors import SandboxError
+from sandbox.launch.places import Places
 from sandbox.request import Request
 
 
-def show(request: Request, *, logged: bool) -> int:
+def show(request: Request, places: Places, *, logged: bool) -> int:
     """Print the plan; 0 where the run would begin. Raises what the run would be refused with."""
-    found = plan(request, os.environ, logged=logged)
+    found = plan(request, places, os.environ, logged=logged)
     data = "".join(f"{line}\n" for line in found.lines).encode("utf-8", "backslashreplace")
     try:
         while data:

@@ -6,8 +6,8 @@ import argparse
 from typing import NamedTuple
 
 from sandbox.errors import UsageError
-from sandbox.launch.confine import checked_paths
-from sandbox.policy.model import Files, Limits, Policy
+from sandbox.launch.places import Given
+from sandbox.policy.model import Limits, Policy
 from sandbox.policy.values import DURATIONS, SIZES, parse_duration, parse_size
 from sandbox.request import WAIVERS
 
@@ -36,6 +36,7 @@ OPTIONS = (
     Option("--audit-size", "audit_size", "size"),
 )
 _COUNT_LIMIT = 1 << 30
+_PLACES = ("--read", "--write", "--exec")
 
 
 def _value(option: Option, text: str) -> float | int:
@@ -85,20 +86,23 @@ def limited(policy: Policy, options: argparse.Namespace, waivers: tuple[str, ...
     return policy._replace(limits=Limits(**(policy.limits._asdict() | limits)), process=process)
 
 
-def with_files(policy: Policy, options: argparse.Namespace) -> Policy:
-    """The policy with `--read`, `--write` and `--exec`. Raises UsageError for a path that does not exist."""
-    lists = {name: checked_paths(f"--{name}", getattr(options, name)) for name in ("read", "write", "exec")}
-    if not any(lists.values()):
+def given_places(options: argparse.Namespace) -> tuple[Given, ...]:
+    """The paths of `--read`, `--write` and `--exec`, as they were given."""
+    return tuple(Given(option, path) for option in _PLACES for path in getattr(options, option[2:]))
+
+
+def with_files(policy: Policy, given: tuple[Given, ...]) -> Policy:
+    """The policy with the paths that options name. Raises UsageError if it does not confine files."""
+    if not given:
         return policy
     if policy.files is None:
         raise UsageError(
             f"policy {policy.name} does not confine files: --read, --write and --exec add nothing"
         )
-    files: Files = policy.files
+    files = policy.files
+    read, write, run = (tuple(one.text for one in given if one.option == option) for option in _PLACES)
     return policy._replace(
         files=files._replace(
-            read=(*files.read, *lists["read"]),
-            write=(*files.write, *lists["write"]),
-            exec=(*files.exec, *lists["exec"]),
+            read=(*files.read, *read), write=(*files.write, *write), exec=(*files.exec, *run)
         )
     )

@@ -16,7 +16,7 @@ from sandbox import __version__
 from sandbox.audit.sinks import open_sink
 from sandbox.audit.text import one_line
 from sandbox.audit.writer import AuditLog
-from sandbox.cli.limits import limited, waived, with_files
+from sandbox.cli.limits import given_places, limited, waived, with_files
 from sandbox.errors import AuditError, SandboxError, UsageError
 from sandbox.outcome import Outcome
 from sandbox.policy.load import load
@@ -157,8 +157,9 @@ def _run(arguments: list[str]) -> int:
         from sandbox.cli import dry_run
 
         request = _request(options, missing)
-        check_places(request, options.audit, options.outcome)
-        return dry_run.show(request, logged=options.audit is not None)
+        with request.places() as places:
+            check_places(request, places, options.audit, options.outcome)
+            return dry_run.show(request, places, logged=options.audit is not None)
     outcome_fd = _open_outcome(options.outcome)
     try:
         result = _supervise(options, missing)
@@ -174,19 +175,21 @@ def _supervise(options: argparse.Namespace, missing: frozenset[int]) -> Result:
     request = _request(options, missing)
     if options.audit == "-" and 2 in missing:
         raise UsageError("--audit -: standard error is closed")
-    check_places(request, options.audit, options.outcome)
-    sinks = [] if options.audit is None else [open_sink(options.audit)]
-    return supervise(request, AuditLog(sinks), os.environ)
+    with request.places() as places:
+        check_places(request, places, options.audit, options.outcome)
+        sinks = [] if options.audit is None else [open_sink(options.audit)]
+        return supervise(request, places, AuditLog(sinks), os.environ)
 
 
 def _request(options: argparse.Namespace, missing: frozenset[int]) -> Request:
     waivers = waived(options.waive)
-    policy = with_files(limited(load(options.policy), options, waivers), options)
+    given = given_places(options)
+    policy = with_files(limited(load(options.policy), options, waivers), given)
     policy = effective(policy, vfork=options.vfork)
     command = _command(options.command, optional=options.dry_run)
     return Request(
         command, policy, options.cwd, tuple(options.env), waivers, missing,
-        options.audit_level, options.user,
+        options.audit_level, options.user, given,
     )  # fmt: skip
 
 

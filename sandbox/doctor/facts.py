@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from sandbox._kernel import probe
 from sandbox._kernel.probe import Namespaces, Traced
-from sandbox.errors import SetupError
+from sandbox.errors import SandboxError
 from sandbox.launch import cgroup, scratch
 from sandbox.launch.confine import confine
 from sandbox.launch.namespaces import choose, may_make_namespaces
+from sandbox.launch.places import Places
 from sandbox.launch.program import core_limit
 from sandbox.policy.model import Files
 
@@ -115,8 +116,9 @@ def _landlock(abi: int) -> tuple[str, int]:
     if abi <= 0:
         return "none", -abi
     try:
-        confined = confine(Files(read=("/",)), {})
-    except SetupError as error:
+        with Places("/") as places:
+            confined = confine(Files(read=("/",)), places)
+    except SandboxError as error:
         return f"none: {error}", 22
     try:
         return confined.enforcement, probe.restrict(confined.ruleset)

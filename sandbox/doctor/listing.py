@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from sandbox.doctor.feature import WIDTH, printable
 from sandbox.launch.confine import expand
+from sandbox.launch.places import Places
 
 _COLUMN = 13
 
@@ -17,9 +17,10 @@ def field(name: str, text: str) -> str:
     return f"{name:{_COLUMN}}{text}".rstrip()
 
 
-def paths(right: str, given: Sequence[str], names: Mapping[str, str]) -> Iterator[str]:
-    """The paths of one list, wrapped; what does not exist here is marked, as it allows nothing."""
-    shown = [one for path in given for one in _path(path, names)]
+def paths(right: str, given: Sequence[str], places: Places) -> Iterator[str]:
+    """The paths of one list as they were found, wrapped; what does not exist here is marked, as it allows
+    nothing."""
+    shown = list(dict.fromkeys(one for text in given for one in _path(text, places)))
     if not shown:
         yield field(f"  {right}", "nothing")
         return
@@ -30,8 +31,13 @@ def paths(right: str, given: Sequence[str], names: Mapping[str, str]) -> Iterato
     )  # fmt: skip
 
 
-def _path(path: str, names: Mapping[str, str]) -> Iterator[str]:
-    if path.startswith("${scratch}"):
-        yield path
-    for place in expand((path,), names):
-        yield place if os.path.exists(place) else f"{place} (does not exist)"
+def _path(text: str, places: Places) -> Iterator[str]:
+    if text.startswith("${scratch}"):
+        yield text
+        return
+    if (place := places.find(text)) is not None:
+        yield place.path
+    elif not text.startswith("${"):
+        yield f"{text} (does not exist)"
+    else:
+        yield from (f"{one} (does not exist)" for one in expand((text,), places.names))

@@ -21,6 +21,7 @@ from sandbox.doctor.tally import tally
 from sandbox.errors import NotRunnableError, SandboxError, SetupError
 from sandbox.launch import cgroup, confine, identity, namespaces, scratch
 from sandbox.launch import program as launch
+from sandbox.launch.places import Places
 from sandbox.policy.model import Policy
 from sandbox.request import Request
 from sandbox.rules import files
@@ -35,12 +36,13 @@ class Plan(NamedTuple):
     refusal: SandboxError | None
 
 
-def plan(request: Request, outer: Mapping[str, str], *, logged: bool) -> Plan:
-    """What a run would have. `argv` may be empty; `logged` tells whether the run would have an audit log.
+def plan(request: Request, places: Places, outer: Mapping[str, str], *, logged: bool) -> Plan:
+    """What a run would have; `places` are the request's, opened. `argv` may be empty; `logged` tells whether
+    the run would have an audit log.
 
     Nothing is left behind: no scratch directory, no process, no log.
     """
-    rehearsal = _Rehearsal(request, outer, logged)
+    rehearsal = _Rehearsal(request, places, outer, logged)
     try:
         lines = tuple(printable(line) for line in rehearsal.lines())
     finally:
@@ -49,15 +51,15 @@ def plan(request: Request, outer: Mapping[str, str], *, logged: bool) -> Plan:
 
 
 class _Rehearsal:
-    def __init__(self, request: Request, outer: Mapping[str, str], logged: bool) -> None:
+    def __init__(self, request: Request, places: Places, outer: Mapping[str, str], logged: bool) -> None:
         self.request = request
+        self.places = places
         self.policy = request.policy
         self.outer = outer
         self.logged = logged
         self.refusal: SandboxError | None = None
         self.program: launch.Program | None = None
         self.spec = calls.Spec(b"/", (b"/",), (), b"", closed=request.closed)
-        self.names: dict[str, str] = {}
         self.watches_files = False
         self.executable: tuple[str, ...] | None = None
         self.lacks = ""
@@ -101,7 +103,7 @@ class _Rehearsal:
             return
         self.program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
         facts = elf.facts(self.program.fd)
-        path = os.path.abspath(self.program.path) if self.request.cwd else self.program.path
+        path = launch.exec_path(self.program, moves=self.request.cwd is not None)
         self.spec = self.spec._replace(
             path=os.fsencode(path), argv=tuple(os.fsencode(one) for one in self.request.argv)
         )
@@ -134,16 +136,13 @@ class _Rehearsal:
 
     def _files(self) -> Iterator[str]:
         wanted = self.policy.files
-        directory = os.path.realpath(self.request.cwd or ".")
-        if directory != "/":
-            self.names["cwd"] = directory
         if self.request.cwd is not None:
-            self.spec = self.spec._replace(cwd=os.fsencode(self.request.cwd))
+            self.spec = self.spec._replace(cwd=self.places.cwd.fd)
         if self.program is not None:
-            self.names["program"] = os.path.realpath(self.program.path)
+            self.places.define("program", self.program.fd)
         told = list(self._scratch()) if wanted is not None and wanted.scratch else []
         confined = confine.confine(
-            wanted, self.names, network=self.policy.network, waived="landlock" in self.request.waivers
+            wanted, self.places, network=self.policy.network, waived="landlock" in self.request.waivers
         )
         self.watches_files = self.logged and bool(confined.allowed)
         self.executable = confined.allowed.get("exec")
@@ -153,7 +152,7 @@ class _Rehearsal:
             yield field("files", "not confined: the policy has no [files]")
             return
         for right in ("read", "write", "exec"):
-            yield from paths(right, getattr(wanted, right), self.names)
+            yield from paths(right, getattr(wanted, right), self.places)
         yield from told
 
     def _network(self) -> Iterator[str]:
@@ -176,7 +175,7 @@ class _Rehearsal:
             raise SetupError(f"cannot make a scratch directory in {parent}: No such file or directory")
         if not os.access(parent, os.W_OK | os.X_OK):
             raise SetupError(f"cannot make a scratch directory in {parent}: Permission denied")
-        self.names["scratch"] = os.path.join(os.path.realpath(parent), "(scratch)")
+        self.places.names["scratch"] = os.path.join(os.path.realpath(parent), "(scratch)")
         yield field("scratch", f"a private directory in {parent}, removed afterwards")
 
     def _limits(self) -> Iterator[str]:
@@ -193,9 +192,9 @@ class _Rehearsal:
 
     def _environment(self) -> Iterator[str]:
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
-        env = confine.expanded(env, self.names)
-        if "scratch" in self.names:
-            env["TMPDIR"] = self.names["scratch"]
+        env = confine.expanded(env, self.places.names)
+        if "scratch" in self.places.names:
+            env["TMPDIR"] = self.places.names["scratch"]
         self.spec = self.spec._replace(
             envp=tuple(os.fsencode(f"{name}={value}") for name, value in env.items())
         )

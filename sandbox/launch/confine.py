@@ -7,12 +7,12 @@ ABI does not know is left out and named in what `enforcement` says.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
+from sandbox.launch.places import Place, Places
 from sandbox.policy.model import Files, Network
 from sandbox.policy.sections import PATH_NAMES
 from sandbox.rules.files import Right, covered
@@ -71,9 +71,9 @@ def _known(abi: int) -> _Rights:
 
 
 def confine(
-    files: Files | None, names: Mapping[str, str], *, network: Network | None = None, waived: bool = False
+    files: Files | None, places: Places, *, network: Network | None = None, waived: bool = False
 ) -> Confinement:
-    """The ruleset for `[files]` and `[network]`. `names` gives the values of `${cwd}` and the like.
+    """The ruleset for `[files]` and `[network]`, on the descriptors of `places`.
 
     Raises SetupError where the kernel has no Landlock and the lack is not waived, or refuses the ruleset.
     """
@@ -99,12 +99,12 @@ def confine(
         ruleset = calls.landlock_ruleset(handled, ports, known.scoped)
         if files is not None:
             for paths, rights in ((files.read, READ), (files.write, WRITE), (files.exec, EXEC)):
-                _allow(ruleset, expand(paths, names), rights & known.files)
+                _allow(ruleset, places.find_all(paths), rights & known.files)
         _allow_ports(ruleset, network, ports)
     except OSError as error:
         raise SetupError(f"cannot confine files: {error.strerror}") from None
     enforcement = f"partial: without {known.missing}" if known.missing else "full"
-    return Confinement(ruleset, enforcement, _by_right(files, names) if files is not None else {})
+    return Confinement(ruleset, enforcement, _by_right(files, places) if files is not None else {})
 
 
 def _allow_ports(ruleset: int, network: Network | None, known: int) -> None:
@@ -115,17 +115,14 @@ def _allow_ports(ruleset: int, network: Network | None, known: int) -> None:
             calls.landlock_port(ruleset, port, right)
 
 
-def _by_right(files: Files, names: Mapping[str, str]) -> dict[Right, tuple[str, ...]]:
-    """Real paths by what they allow: what may be written may be read as well. So may what is executed, but
-    not listed (EXEC), which `sandbox.rules.files` knows."""
-    write = _real(files.write, names)
-    return {
-        "read": (*_real(files.read, names), *write), "write": write, "exec": _real(files.exec, names)
-    }  # fmt: skip
-
-
-def _real(paths: Iterable[str], names: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(os.path.realpath(path) for path in expand(paths, names))
+def _by_right(files: Files, places: Places) -> dict[Right, tuple[str, ...]]:
+    """Paths as they were found, by what they allow: what may be written may be read as well. So may what is
+    executed, but not listed (EXEC), which `sandbox.rules.files` knows."""
+    read, write, run = (
+        tuple(place.path for place in places.find_all(paths))
+        for paths in (files.read, files.write, files.exec)
+    )
+    return {"read": (*read, *write), "write": write, "exec": run}
 
 
 def expand(paths: Iterable[str], names: Mapping[str, str]) -> list[str]:
@@ -153,37 +150,18 @@ def expanded(values: Mapping[str, str], names: Mapping[str, str]) -> dict[str, s
     return result
 
 
-def _allow(ruleset: int, paths: list[str], rights: int) -> None:
-    """Paths that do not exist here are no error: a policy names the places of many systems."""
-    for path in paths:
-        try:
-            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            directory = stat.S_ISDIR(os.fstat(fd).st_mode)
-            calls.landlock_path(ruleset, fd, rights if directory else rights & ON_A_FILE)
-        finally:
-            os.close(fd)
+def _allow(ruleset: int, found: Iterable[Place], rights: int) -> None:
+    for place in found:
+        calls.landlock_path(ruleset, place.fd, rights if place.directory else rights & ON_A_FILE)
 
 
-def check_kept_from(files: Files | None, cwd: str, kept: Iterable[tuple[str, str | None]]) -> None:
+def check_kept_from(files: Files | None, places: Places, kept: Iterable[tuple[str, str | None]]) -> None:
     """Raises UsageError where a guest could write a file that tells of it: `kept` is (option, path)."""
     if files is None:
         return
-    roots = _real(files.write, {} if cwd == "/" else {"cwd": cwd})
+    roots = tuple(place.path for place in places.find_all(files.write))
     for option, path in kept:
         if path is None or (os.path.exists(path) and not os.path.isfile(path)):
             continue  # a device or a pipe keeps nothing that could be changed
         if covered(os.path.realpath(path), roots):
             raise UsageError(f"{option} {path}: the guest may write there; choose a place it may not")
-
-
-def checked_paths(option: str, paths: Iterable[str]) -> tuple[str, ...]:
-    """Paths given by a person, absolute. Raises UsageError for one that does not exist."""
-    result = []
-    for path in paths:
-        if not path or "\0" in path or not os.path.exists(path):
-            raise UsageError(f"{option} {path}: no such file or directory")
-        result.append(os.path.abspath(path))
-    return tuple(result)

@@ -12,6 +12,7 @@ from sandbox import elf
 from sandbox._kernel import calls
 from sandbox.errors import NotFoundError, NotRunnableError, SetupError, UsageError
 from sandbox.launch import namespaces
+from sandbox.launch.places import found_at
 from sandbox.outcome import Decision, Refuse, Return
 from sandbox.policy.model import Environment, Policy, RewriteSpec
 from sandbox.rules.files import covered
@@ -23,10 +24,12 @@ DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Program(NamedTuple):
-    """A runnable program: the path to exec, its checked and still open file, and that file's identity."""
+    """A runnable program: the path to exec, its checked and still open file, and where that file was found
+    and which it is."""
 
     path: str
     fd: int
+    found: str
     identity: tuple[int, int]
 
 
@@ -45,14 +48,7 @@ def open_program(name: str, search: str) -> Program:
     """Find, open and check a program. Raises NotFoundError, or NotRunnableError with the reason."""
     path = find(name, search)
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            raise NotRunnableError(
-                f"{path}: {'is a directory' if stat.S_ISDIR(mode) else 'not a regular file'}"
-            )
-        if not os.access(path, os.X_OK, effective_ids=True):
-            raise NotRunnableError(f"{path}: no permission to execute it")
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             raise NotFoundError(f"{path}: {error.strerror}") from None
@@ -60,12 +56,40 @@ def open_program(name: str, search: str) -> Program:
     except ValueError:
         raise NotFoundError("a program name cannot hold a NUL byte") from None
     try:
+        fd = _open_to_read(place, path)
+    finally:
+        os.close(place)
+    try:
         elf.check_runnable(fd, path)
+        facts = os.fstat(fd)
+        return Program(path, fd, found_at(fd), (facts.st_dev, facts.st_ino))
     except BaseException:
         os.close(fd)
         raise
-    facts = os.fstat(fd)
-    return Program(path, fd, (facts.st_dev, facts.st_ino))
+
+
+def _open_to_read(place: int, path: str) -> int:
+    """The file of an O_PATH descriptor, opened. Only then is it certain that it is a regular one: opening a
+    FIFO or a device does something. Raises NotRunnableError."""
+    here = f"/proc/self/fd/{place}"
+    mode = os.fstat(place).st_mode
+    if not stat.S_ISREG(mode):
+        raise NotRunnableError(f"{path}: {'is a directory' if stat.S_ISDIR(mode) else 'not a regular file'}")
+    if not os.access(here, os.X_OK, effective_ids=True):
+        raise NotRunnableError(f"{path}: no permission to execute it")
+    try:
+        return os.open(here, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise NotRunnableError(f"{path}: {error.strerror}") from None
+
+
+def exec_path(program: Program, *, moves: bool) -> str:
+    """The path that the guest executes; an absolute one if it begins in another directory (`moves`).
+
+    It is a name, so that the program is called by it (AT_EXECFN, comm). What the kernel has found by it is
+    compared with the file that was opened, before the first instruction.
+    """
+    return os.path.join(os.getcwd(), program.path) if moves else program.path
 
 
 def exec_failure(program: Program, error: int, places: tuple[str, ...] | None, *, other_user: bool) -> str:
@@ -76,7 +100,7 @@ def exec_failure(program: Program, error: int, places: tuple[str, ...] | None, *
         return f"{program.path}: its interpreter {interpreter or ''} does not exist"
     why = ""
     if error == errno.EACCES:
-        why = _why_no_access(os.path.realpath(program.path), interpreter, places)
+        why = _why_no_access(program.found, interpreter, places)
         if not why and other_user:
             why = "; the guest is another user than you (see --user)"
     return f"{program.path}: execve: {os.strerror(error)}{why}"

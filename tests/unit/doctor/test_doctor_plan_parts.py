@@ -12,6 +12,7 @@ import pytest
 from sandbox.doctor.limits import limit_lines
 from sandbox.doctor.listing import field, paths
 from sandbox.doctor.tally import Tally, tally
+from sandbox.launch.places import Places
 from sandbox.policy.load import load, loads, shipped
 from sandbox.policy.model import Limits, Policy, Process
 from sandbox.syscalls.table import NUMBERS
@@ -108,14 +109,21 @@ def test_output_to_a_terminal_is_not_counted(
 
 
 def test_paths_that_are_not_there_are_marked(tmp_path: Path) -> None:
-    given = [str(tmp_path), "/no/such", "${cwd}", "${program}/x", "${scratch}"]
-    shown = " ".join(" ".join(paths("read", given, {"cwd": "/"})).split())
-    assert shown == f"read {tmp_path}, /no/such (does not exist), /, ${{scratch}}"
+    given = [str(tmp_path), "/no/such", "${cwd}", "${cwd}/new", "${program}/x", "${scratch}", str(tmp_path)]
+    (tmp_path / "there").mkdir()
+    with Places(str(tmp_path / "there")) as places:
+        shown = " ".join(" ".join(paths("read", given, places)).split())
+    there = f"{tmp_path}/there"
+    assert shown == (
+        f"read {tmp_path}, /no/such (does not exist), {there}, {there}/new (does not exist), ${{scratch}}"
+    )
 
 
 def test_an_empty_list_allows_nothing() -> None:
-    assert list(paths("write", [], {})) == [field("  write", "nothing")]
+    with Places() as places:
+        assert list(paths("write", [], places)) == [field("  write", "nothing")]
 
 
 def test_hostile_paths_stay_on_their_line() -> None:
-    assert all(line.isprintable() for line in paths("exec", ["/\x1b[2J\n", "/\u202e"], {}))
+    with Places() as places:
+        assert all(line.isprintable() for line in paths("exec", ["/\x1b[2J\n", "/\u202e"], places))
