@@ -1,5 +1,6 @@
 # make demo   run a real binary under the ostoo policy and print its audit
 # make test   everything the project promises, tested
+# make test-races   the tests that exchange names while a run begins, 300 times each
 # make lint   ruff and mypy
 # Each does all of its own set-up, as root or as an ordinary user, and touches nothing outside this directory.
 
@@ -11,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CORE_SOURCES := setup.py pyproject.toml sandbox/_kernel/build.py $(filter-out %/_core.c,$(wildcard sandbox/_kernel/*.[ch]))
 
-.PHONY: demo test lint guests clean
+.PHONY: demo test test-races lint guests clean
 
 demo: $(VENV)/.guests-ready
 	@$(BIN)/python guests/build.py spawn
@@ -24,6 +25,9 @@ demo: $(VENV)/.guests-ready
 test: $(VENV)/.test-ready $(VENV)/.guests-ready
 	@$(BIN)/python guests/build.py
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 $(PYTEST_OPTIONS)
+
+test-races:
+	RACE_TRIES=300 $(MAKE) test PYTEST_OPTIONS="-m race $(PYTEST_OPTIONS)"
 
 lint: $(VENV)/.lint-ready
 	$(BIN)/ruff check .
