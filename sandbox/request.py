@@ -6,8 +6,9 @@ import os
 from typing import Any, Literal, NamedTuple
 
 from sandbox.errors import UsageError
-from sandbox.launch import confine
+from sandbox.launch import confine, identity
 from sandbox.launch.places import Given, Places
+from sandbox.output_file import OutputFile
 from sandbox.policy.model import Limits, Policy
 
 _LIMITS = ("wall", "cpu", "memory", "processes", "output", "file-size", "open-files", "audit-size")
@@ -54,15 +55,17 @@ def missing_stdio() -> frozenset[int]:
     return frozenset(missing)
 
 
-def check_places(request: Request, places: Places, audit: str | None, outcome: str | None = None) -> None:
+def check_places(
+    request: Request, places: Places, audit: OutputFile | None, outcome: OutputFile | None = None
+) -> None:
     """Raises UsageError where the guest could write the run's log or outcome, or both are one file."""
-    log = None if audit == "-" else audit
-    confine.check_kept_from(request.policy.files, places, (("--audit", log), ("--outcome", outcome)))
-    if log is not None and outcome is not None and _same_file(log, outcome):
-        raise UsageError(f"--audit and --outcome are the same file: {outcome}")
+    confine.check_kept_from(request.policy.files, places, (("--audit", audit), ("--outcome", outcome)))
+    if audit is not None and outcome is not None and audit.is_same(outcome):
+        raise UsageError(f"--audit and --outcome are the same file: {outcome.path}")
 
 
-def _same_file(one: str, other: str) -> bool:
-    if os.path.isfile(one) and os.path.isfile(other):
-        return os.path.samefile(one, other)
-    return os.path.realpath(one) == os.path.realpath(other) and not os.path.exists(one)
+def check_user(request: Request) -> None:
+    """Raises UsageError for a `--user` that the guest cannot become."""
+    if request.user is not None:
+        waived = (*(one.name for one in request.policy.waivers), *request.waivers)
+        identity.choose(request.user, keep_root="root" in waived)

@@ -14,10 +14,10 @@ import signal
 from typing import Any
 
 from sandbox._kernel import calls
-from sandbox.audit.sinks import open_sink
+from sandbox.audit.sinks import find_log, open_sink
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import SandboxError
-from sandbox.request import Request, check_places, missing_stdio
+from sandbox.request import Request, check_places, check_user, missing_stdio
 from sandbox.runner import Result, supervise
 
 _F_SETSIG = 10
@@ -52,9 +52,12 @@ def _hang_up_with(fd: int) -> None:
 
 
 def _serve(request: Request, message: dict[str, Any]) -> dict[str, Any]:
+    audit: str | None = message["audit"]
+    log = None if audit is None else find_log(audit)
     with request.places() as places:
-        check_places(request, places, message["audit"])
-        sinks = [] if message["audit"] is None else [open_sink(message["audit"])]
+        check_places(request, places, log)
+        check_user(request)
+        sinks = [] if audit is None else [open_sink(audit, log)]
         result: Result = supervise(request, places, AuditLog(sinks), message["environ"])
     return {"outcome": result.outcome.as_dict(), "hint": result.hint}
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sandbox.errors import AuditError
+from sandbox.output_file import OutputFile
 
 STDERR = 2
 
@@ -152,38 +153,41 @@ class Memory(RecordSink):
         """Nothing is owned; the records stay."""
 
 
-def open_sink(spec: str) -> Sink:
+def find_log(spec: str) -> OutputFile | None:
+    """The file that `--audit` names, looked at and unchanged; None for `-`. Raises AuditError."""
+    if spec == "-":
+        return None
+    try:
+        return OutputFile(spec, 0o600)
+    except OSError as error:
+        raise _unopened(spec, error) from error
+
+
+def open_sink(spec: str, found: OutputFile | None = None) -> Sink:
     """The sink `--audit` asks for: a file's path, or `-` for standard error.
 
     Standard error gets readable text where it is a terminal, and JSON Lines where not. A file is created
-    with mode 0600 or emptied; its descriptor is never 0, 1 or 2, which are the guest's. Devices and FIFOs
-    will do; a directory will not. Raises AuditError.
+    with mode 0600 or emptied, or it is as it was and AuditError raised; its descriptor is never 0, 1 or 2,
+    which are the guest's. `found` is what `find_log` found. Devices and FIFOs will do; what else a name may
+    stand for is told by `OutputFile`. Raises AuditError.
     """
-    if spec != "-":
-        return JsonLines(_open(spec), owned=True)
-    if os.isatty(STDERR):
-        return Text(STDERR, color=not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb")
-    return JsonLines(STDERR)
-
-
-def _open(path: str) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOCTTY
+    if spec == "-":
+        if os.isatty(STDERR):
+            color = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+            return Text(STDERR, color=color)
+        return JsonLines(STDERR)
+    file = found or find_log(spec)
+    assert file is not None
     try:
-        return _above_stdio(os.open(path, flags, 0o600))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its name holds a NUL"
-        raise AuditError(f"cannot open the audit log {_shown(path)}: {reason}") from error
+        fd = file.open()
+        file.commit()
+    except OSError as error:
+        raise _unopened(spec, error) from error
+    return JsonLines(fd, owned=True)
 
 
-def _above_stdio(fd: int) -> int:
-    if fd > STDERR:
-        return fd
-    import fcntl
-
-    try:
-        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, STDERR + 1)
-    finally:
-        os.close(fd)
+def _unopened(path: str, error: OSError) -> AuditError:
+    return AuditError(f"cannot open the audit log {_shown(path)}: {error.strerror}")
 
 
 def _shown(path: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
 from sandbox.errors import UsageError
+from sandbox.output_file import OutputFile
 from sandbox.policy.values import printable
 
 
@@ -26,8 +28,12 @@ def deliver(text: str, losses: Sequence[str], output: str | None) -> int:
 
 def _write(text: str, output: str) -> None:
     try:
-        with open(output, "w", encoding="utf-8") as file:
-            file.write(text)
+        data = text.encode()
+        file = OutputFile(output)
+        fd = file.open()
+        file.commit()
+        with os.fdopen(fd, "wb") as stream:
+            stream.write(data)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"can't write {printable(output)}: {reason}") from None

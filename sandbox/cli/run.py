@@ -7,20 +7,18 @@ Example:
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from typing import NoReturn
 
 from sandbox import __version__
-from sandbox.audit.sinks import open_sink
 from sandbox.audit.text import one_line
-from sandbox.audit.writer import AuditLog
 from sandbox.cli.limits import given_places, limited, waived, with_files
-from sandbox.errors import AuditError, SandboxError, UsageError
-from sandbox.outcome import Outcome
+from sandbox.cli.outputs import Outputs
+from sandbox.errors import SandboxError, UsageError
+from sandbox.launch.places import Places
 from sandbox.policy.load import load
-from sandbox.request import Request, check_places, effective, missing_stdio
+from sandbox.request import Request, check_places, check_user, effective, missing_stdio
 from sandbox.runner import Result, setup_error, supervise
 
 NAME = "run-untrusted-binary"
@@ -129,56 +127,56 @@ def say(text: str) -> None:
         pass
 
 
-def _open_outcome(path: str | None) -> int | None:
-    if path is None:
-        return None
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--outcome {path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def _write_outcome(fd: int | None, outcome: Outcome) -> None:
-    if fd is None:
-        return
-    try:
-        data = json.dumps(outcome.as_dict()).encode() + b"\n"
-        while data:
-            data = data[os.write(fd, data) :]
-        os.close(fd)
-    except OSError as error:
-        raise AuditError(f"cannot write the outcome: {error.strerror}") from None
-
-
 def _run(arguments: list[str]) -> int:
     missing = missing_stdio()
     options = _parser().parse_args(arguments)
+    outputs = Outputs(options.audit, options.outcome)
     if options.dry_run:
-        from sandbox.cli import dry_run
-
-        request = _request(options, missing)
-        with request.places() as places:
-            check_places(request, places, options.audit, options.outcome)
-            return dry_run.show(request, places, logged=options.audit is not None)
-    outcome_fd = _open_outcome(options.outcome)
+        return _dry_run(_request(options, missing), outputs)
     try:
-        result = _supervise(options, missing)
+        outputs.find_log()
+        if options.audit == "-" and 2 in missing:
+            raise UsageError("--audit -: standard error is closed")
+        request = _request(options, missing)
+        places = _accepted(request, outputs)
     except (SandboxError, OSError) as error:
-        _write_outcome(outcome_fd, setup_error(error))
+        outputs.refuse(error)
         raise
+    with places:
+        result = _supervise(request, places, outputs)
     _report(options, result)
-    _write_outcome(outcome_fd, result.outcome)
+    outputs.tell(result.outcome)
     return result.exit_status
 
 
-def _supervise(options: argparse.Namespace, missing: frozenset[int]) -> Result:
-    request = _request(options, missing)
-    if options.audit == "-" and 2 in missing:
-        raise UsageError("--audit -: standard error is closed")
+def _dry_run(request: Request, outputs: Outputs) -> int:
+    from sandbox.cli import dry_run
+
+    outputs.find_log()
     with request.places() as places:
-        check_places(request, places, options.audit, options.outcome)
-        sinks = [] if options.audit is None else [open_sink(options.audit)]
-        return supervise(request, places, AuditLog(sinks), os.environ)
+        check_places(request, places, outputs.log, outputs.outcome)
+        return dry_run.show(request, places, logged=outputs.audit is not None)
+
+
+def _accepted(request: Request, outputs: Outputs) -> Places:
+    """The places of a run whose every part is as it must be. Raises UsageError."""
+    places = request.places()
+    try:
+        check_places(request, places, outputs.log, outputs.outcome)
+        check_user(request)
+    except BaseException:
+        places.close()
+        raise
+    return places
+
+
+def _supervise(request: Request, places: Places, outputs: Outputs) -> Result:
+    log = outputs.begin()
+    try:
+        return supervise(request, places, log, os.environ)
+    except (SandboxError, OSError) as error:
+        outputs.tell(setup_error(error))
+        raise
 
 
 def _request(options: argparse.Namespace, missing: frozenset[int]) -> Request:

@@ -6,16 +6,16 @@ ABI does not know is left out and named in what `enforcement` says.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
 from sandbox.launch.places import Place, Places
+from sandbox.output_file import OutputFile
 from sandbox.policy.model import Files, Network
 from sandbox.policy.sections import PATH_NAMES
-from sandbox.rules.files import Right, covered
+from sandbox.rules.files import Right
 
 # linux/landlock.h
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
@@ -155,13 +155,20 @@ def _allow(ruleset: int, found: Iterable[Place], rights: int) -> None:
         calls.landlock_path(ruleset, place.fd, rights if place.directory else rights & ON_A_FILE)
 
 
-def check_kept_from(files: Files | None, places: Places, kept: Iterable[tuple[str, str | None]]) -> None:
-    """Raises UsageError where a guest could write a file that tells of it: `kept` is (option, path)."""
+def check_kept_from(
+    files: Files | None, places: Places, kept: Iterable[tuple[str, OutputFile | None]]
+) -> None:
+    """Raises UsageError where a guest could write a file that tells of it: `kept` is (option, file)."""
     if files is None:
         return
-    roots = tuple(place.path for place in places.find_all(files.write))
-    for option, path in kept:
-        if path is None or (os.path.exists(path) and not os.path.isfile(path)):
-            continue  # a device or a pipe keeps nothing that could be changed
-        if covered(os.path.realpath(path), roots):
-            raise UsageError(f"{option} {path}: the guest may write there; choose a place it may not")
+    roots = [place.fd for place in places.find_all(files.write)]
+    for option, file in kept:
+        if file is not None and _is_within(option, file, roots):
+            raise UsageError(f"{option} {file.path}: the guest may write there; choose a place it may not")
+
+
+def _is_within(option: str, file: OutputFile, roots: list[int]) -> bool:
+    try:
+        return file.is_within(roots)
+    except OSError as error:
+        raise UsageError(f"{option} {file.path}: {error.strerror}") from None

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "sandbox"
 # Rooms by rank, lowest first. Rooms of one rank stand side by side and do not import each other.
 RANKS = [
     {"errors", "outcome", "pipes"},
-    {"syscalls"},
+    {"syscalls", "output_file"},
     {"_kernel", "elf", "policy"},
     {"seccomp", "rules", "audit"},
     {"launch", "supervisor"},
