@@ -218,7 +218,7 @@ def test_names_that_are_exchanged_all_the_time(
             except OSError:
                 continue
             finally:
-                if file:
+                if file is not None:
                     file.discard()
             assert (victims / "log").read_text() == PRECIOUS
     assert (victims / "log").read_text() == PRECIOUS
