@@ -85,7 +85,7 @@ class _Run:
         self.used_before = waited_for_us()
         self.written_start = False
         self.enforcement = dict(_ALWAYS)
-        self.scratch = ""
+        self.scratch: scratch.Scratch | None = None
         self.warning = ""
         self.becomes = False
         self.uid = os.geteuid()
@@ -99,8 +99,8 @@ class _Run:
             return self._launch(program)
         finally:
             self.account.close()
-            if self.scratch and not scratch.remove(self.scratch):
-                self.warning = f"the scratch directory {self.scratch} could not be removed"
+            if self.scratch is not None and not self.scratch.remove(calls.control_pending):
+                self.warning = f"the scratch directory {self.scratch.path} could not be removed"
 
     def _launch(self, program: launch.Program) -> Ending:
         spec = self._spec(program)
@@ -141,8 +141,8 @@ class _Run:
     def _supervise(self, program: launch.Program, event: calls.RawEvent, pump: int) -> Ending:
         self.supervisor = Supervisor(
             self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
-            paths=self.allowed if self.log.active else None, scratch=self.scratch,
-            foreign=self.foreign,
+            paths=self.allowed if self.log.active else None,
+            scratch=self.scratch.path if self.scratch else "", foreign=self.foreign,
             realm=Realm(self.allowed.get("write") if self.policy.files else None, self.uid),
             out_of_memory=self.account.is_over,
             memory_kept=self.account.enforcement == cgroup.FULL,
@@ -171,8 +171,8 @@ class _Run:
         self._define_places(program, user)
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
         env = confine.expanded(env, self.places.names)
-        if self.scratch:
-            env["TMPDIR"] = self.scratch
+        if self.scratch is not None:
+            env["TMPDIR"] = self.scratch.path
         confined = confine.confine(
             self.policy.files, self.places, network=self.policy.network,
             waived="landlock" in self.request.waivers,
@@ -206,9 +206,11 @@ class _Run:
     def _define_places(self, program: launch.Program, user: tuple[int, int] | None) -> None:
         """What `${program}` and `${scratch}` stand for in this run."""
         self.places.define("program", program.fd)
+        written = confine.written(self.policy.files, self.places)
+        scratch.check_apart(written, None if user is None else user[0])
         if self.policy.files is not None and self.policy.files.scratch:
-            self.scratch = scratch.make(scratch.parent(self.outer), user)
-            self.places.define("scratch", os.open(self.scratch, os.O_PATH | os.O_DIRECTORY))
+            self.scratch = scratch.make(user)
+            self.places.define("scratch", self.scratch.fd)
 
     def _filter(self) -> bpf.Program:
         policy = launch.startable(self.policy)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sandbox._kernel import probe
 from sandbox._kernel.probe import Namespaces, Traced
-from sandbox.errors import SandboxError
+from sandbox.errors import SandboxError, SetupError
 from sandbox.launch import cgroup, scratch
 from sandbox.launch.confine import confine
 from sandbox.launch.namespaces import choose, may_make_namespaces
@@ -50,7 +50,7 @@ class Facts(NamedTuple):
     has_children: bool
     has_schedstat: bool
     scratch: str
-    scratch_usable: bool
+    scratch_lacks: str
     container: str
     ia32: bool | None
     x32: bool | None
@@ -77,7 +77,7 @@ def gather() -> Facts:
     """Everything, with every probe made. Raises OSError where not even a child can be made."""
     abi = probe.landlock()
     enforcement, restrict = _landlock(abi)
-    parent = scratch.parent(os.environ)
+    home, lacks = _scratch()
     may_isolate = may_make_namespaces()
     return Facts(
         release=os.uname().release,
@@ -100,8 +100,8 @@ def gather() -> Facts:
         status=_fields(read("/proc/self/status")),
         has_children=os.path.exists("/proc/thread-self/children"),
         has_schedstat=read("/proc/thread-self/schedstat").split()[:1] not in ([], ["0"]),
-        scratch=parent,
-        scratch_usable=os.path.isdir(parent) and os.access(parent, os.W_OK | os.X_OK),
+        scratch=home,
+        scratch_lacks=lacks,
         container=container(),
         ia32=probe.ia32(),
         x32=probe.x32(),
@@ -124,6 +124,16 @@ def _landlock(abi: int) -> tuple[str, int]:
         return confined.enforcement, probe.restrict(confined.ruleset)
     finally:
         os.close(confined.ruleset)
+
+
+def _scratch() -> tuple[str, str]:
+    """Where a scratch directory was made and removed again, or '' and why none can be made."""
+    try:
+        made = scratch.make(None)
+    except SetupError as error:
+        return "", str(error)
+    made.remove()
+    return made.home, ""
 
 
 def _fields(text: str) -> dict[str, str]:

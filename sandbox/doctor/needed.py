@@ -180,12 +180,14 @@ def identity(facts: Facts) -> Feature:
 def scratch(facts: Facts) -> Feature:
     """Where scratch directories are made."""
     purpose = "the private scratch directory of policies that give one, such as default"
-    if facts.scratch_usable:
-        return Feature("scratch directory", "full", f"{facts.scratch} can be written", purpose, "needed")
+    if not facts.scratch_lacks:
+        found = f"one was made in {facts.scratch}, and removed"
+        return Feature("scratch directory", "full", found, purpose, "needed")
     lost = "every policy with [files] scratch = true"
-    remedies = ("set TMPDIR to a directory that you can write",)
-    found = f"{facts.scratch} cannot be written"
-    return Feature("scratch directory", "none", found, purpose, "needed", lost, remedies)
+    remedies = (
+        "make /var/tmp a directory that everybody may write, with the sticky bit: chmod 1777 /var/tmp",
+    )
+    return Feature("scratch directory", "none", facts.scratch_lacks, purpose, "needed", lost, remedies)
 
 
 def proc(facts: Facts) -> Feature:

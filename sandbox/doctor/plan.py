@@ -63,9 +63,12 @@ class _Rehearsal:
         self.watches_files = False
         self.executable: tuple[str, ...] | None = None
         self.lacks = ""
+        self.scratch: scratch.Scratch | None = None
 
     def close(self) -> None:
-        """Give up the program's file and the ruleset."""
+        """Give up the program's file, the ruleset and the scratch directory."""
+        if self.scratch is not None:
+            self.scratch.remove()
         if self.program is not None:
             os.close(self.program.fd)
         if self.spec.ruleset >= 0:
@@ -140,6 +143,8 @@ class _Rehearsal:
             self.spec = self.spec._replace(cwd=self.places.cwd.fd)
         if self.program is not None:
             self.places.define("program", self.program.fd)
+        user = self.spec.user
+        scratch.check_apart(confine.written(wanted, self.places), None if user is None else user[0])
         told = list(self._scratch()) if wanted is not None and wanted.scratch else []
         confined = confine.confine(
             wanted, self.places, network=self.policy.network, waived="landlock" in self.request.waivers
@@ -170,13 +175,9 @@ class _Rehearsal:
             self.lacks = isolation.lacks
 
     def _scratch(self) -> Iterator[str]:
-        parent = scratch.parent(self.outer)
-        if not os.path.isdir(parent):
-            raise SetupError(f"cannot make a scratch directory in {parent}: No such file or directory")
-        if not os.access(parent, os.W_OK | os.X_OK):
-            raise SetupError(f"cannot make a scratch directory in {parent}: Permission denied")
-        self.places.names["scratch"] = os.path.join(os.path.realpath(parent), "(scratch)")
-        yield field("scratch", f"a private directory in {parent}, removed afterwards")
+        self.scratch = scratch.make(self.spec.user)
+        self.places.define("scratch", self.scratch.fd)
+        yield field("scratch", f"a private directory in {self.scratch.home}, removed afterwards")
 
     def _limits(self) -> Iterator[str]:
         self.spec = self.spec._replace(limits=launch.limits(self.policy))

@@ -14,7 +14,9 @@ import re
 import time
 from typing import NamedTuple
 
-PREFIX = "ostoo-sandbox-"
+from sandbox.launch import locks
+from sandbox.launch.locks import PREFIX
+
 LEAF = PREFIX + "supervisor"
 FULL = "full: cgroup"
 WITHOUT_SWAP = "partial: cgroup, which does not count swap here"
@@ -22,7 +24,6 @@ NOT_MOUNTED = "no cgroup v2 is mounted"
 NO_CONTROLLER = "this cgroup v2 has no memory controller"
 NOT_ALONE = "other processes are in this cgroup"
 _PROCS, _SUBTREE, _CONTROLLERS = "cgroup.procs", "cgroup.subtree_control", "cgroup.controllers"
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PATIENCE = 200  # times 5 ms
 
 
@@ -79,7 +80,7 @@ class Account:
 
     def open(self, limit: int) -> None:
         """Set the limit, take the lock that keeps others from sweeping the cgroup. Raises OSError."""
-        self._lock = _lock(self._directory)
+        self._lock = locks.take(self._directory)
         self._kernel.write(self._directory, "memory.max", str(limit))
         if not self._set("memory.swap.max", "0") and os.path.exists("/proc/swaps"):
             self.enforcement = WITHOUT_SWAP
@@ -229,26 +230,13 @@ def _move_back(kernel: Kernel, own: str) -> None:
     _remove(kernel, os.path.join(own, LEAF))
 
 
-def _lock(directory: str) -> int:
-    """Raises OSError where somebody has it. The kernel gives it up when we die."""
-    from fcntl import LOCK_EX, LOCK_NB, flock
-
-    fd = os.open(directory, _DIRECTORY)
-    try:
-        flock(fd, LOCK_EX | LOCK_NB)
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd
-
-
 def _sweep(base: str, kernel: Kernel) -> None:
     """Remove what runs with a killed supervisor left in `base`: nobody has their lock."""
     for name in os.listdir(base):
         if name.startswith(PREFIX) and name != LEAF:
             directory = os.path.join(base, name)
             with contextlib.suppress(OSError):
-                os.close(_lock(directory))
+                os.close(locks.take(directory))
                 kernel.remove(directory)
 
 

@@ -6,12 +6,14 @@ ABI does not know is left out and named in what `enforcement` says.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
 from sandbox.launch.places import Place, Places
+from sandbox.launch.scratch import Written
 from sandbox.output_file import OutputFile
 from sandbox.policy.model import Files, Network
 from sandbox.policy.sections import PATH_NAMES
@@ -123,6 +125,14 @@ def _by_right(files: Files, places: Places) -> dict[Right, tuple[str, ...]]:
         for paths in (files.read, files.write, files.exec)
     )
     return {"read": (*read, *write), "write": write, "exec": run}
+
+
+def written(files: Files | None, places: Places) -> list[Written]:
+    """The places that may be written and are there, but for the run's own scratch directory."""
+    texts = () if files is None else files.write
+    found = places.find_all(text for text in texts if not text.startswith("${scratch}"))
+    facts = ((place.path, os.fstat(place.fd)) for place in found)
+    return [Written(path, (one.st_dev, one.st_ino)) for path, one in facts]
 
 
 def expand(paths: Iterable[str], names: Mapping[str, str]) -> list[str]:
