@@ -15,9 +15,8 @@ import time
 from typing import NamedTuple
 
 from sandbox.launch import locks
-from sandbox.launch.locks import PREFIX
 
-LEAF = PREFIX + "supervisor"
+LEAF = locks.PREFIX + "supervisor"
 FULL = "full: cgroup"
 WITHOUT_SWAP = "partial: cgroup, which does not count swap here"
 NOT_MOUNTED = "no cgroup v2 is mounted"
@@ -191,7 +190,7 @@ def _names_memory(kernel: Kernel, directory: str, name: str) -> bool:
 
 def _make(base: str, limit: int, kernel: Kernel, moved_from: str = "") -> Account:
     _sweep(base, kernel)
-    directory = os.path.join(base, f"{PREFIX}{os.getpid()}-{os.urandom(4).hex()}")
+    directory = os.path.join(base, f"{locks.PREFIX}{os.getpid()}-{os.urandom(4).hex()}")
     kernel.make(directory)
     account = Account(FULL, kernel, directory, moved_from)
     try:
@@ -233,7 +232,7 @@ def _move_back(kernel: Kernel, own: str) -> None:
 def _sweep(base: str, kernel: Kernel) -> None:
     """Remove what runs with a killed supervisor left in `base`: nobody has their lock."""
     for name in os.listdir(base):
-        if name.startswith(PREFIX) and name != LEAF:
+        if name.startswith(locks.PREFIX) and name != LEAF:
             directory = os.path.join(base, name)
             with contextlib.suppress(OSError):
                 os.close(locks.take(directory))

@@ -7,6 +7,7 @@ descriptors grows with its depth.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -76,7 +77,8 @@ class _Clearing:
             for entry in _entries(fd):
                 if not self._may_go_on():
                     return
-                self._take_out(fd, entry)
+                with contextlib.suppress(OSError):
+                    self._take_out(fd, entry)
         finally:
             os.close(fd)
         os.rmdir(name, dir_fd=self._top)

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.launch.cgroup import FULL, LEAF, PREFIX, Kernel, find, open_account
+from sandbox.launch.cgroup import FULL, LEAF, Kernel, find, open_account
+from sandbox.launch.locks import PREFIX
 
 HANG = 120
 MIB = 1 << 20

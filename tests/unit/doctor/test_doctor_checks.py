@@ -43,8 +43,8 @@ GOOD = Facts(
     status={"Seccomp": "0"},
     has_children=True,
     has_schedstat=True,
-    scratch="/tmp",
-    scratch_usable=True,
+    scratch="/var/tmp/ostoo-sandbox-0",
+    scratch_lacks="",
     container="",
     ia32=True,
     x32=False,
@@ -101,7 +101,7 @@ SHORTFALLS: list[tuple[str, dict[str, Any], Level, str]] = [
     ("Landlock", {"restrict": EPERM}, "none", "--security-opt seccomp="),
     ("Landlock", {"landlock_abi": 2, "landlock": "partial: without truncation"}, "partial", "Linux 6.12"),
     ("unprivileged guest", {"uid": 0, "become_nobody": EPERM}, "none", "--cap-add=SETUID"),
-    ("scratch directory", {"scratch_usable": False}, "none", "TMPDIR"),
+    ("scratch directory", {"scratch": "", "scratch_lacks": "cannot make one"}, "none", "chmod 1777 /var/tmp"),
     ("/proc", {"status": {}}, "none", "mount -t proc"),
     ("/proc", {"has_children": False}, "partial", "CONFIG_PROC_CHILDREN=y"),
     ("/proc", {"has_schedstat": False}, "partial", "CONFIG_SCHED_INFO=y"),
@@ -208,7 +208,7 @@ def test_only_an_ordinary_users_runs_use_a_user_namespace(
 
 
 def test_what_is_missing_is_named_last() -> None:
-    facts = GOOD._replace(seccomp=ENOSYS, scratch_usable=False)
+    facts = GOOD._replace(seccomp=ENOSYS, scratch_lacks="cannot make one")
     assert list(render(examine(facts)))[-1].endswith(": seccomp, scratch directory")
 
 
@@ -230,7 +230,7 @@ def test_notes(name: str, changes: dict[str, Any], words: str) -> None:
 
 
 def test_what_a_machine_says_cannot_steer_a_terminal() -> None:
-    facts = GOOD._replace(container="\x1b[2J\n", release="6.1\x1b", core_pattern="|\x1b", scratch="/\n")
+    facts = GOOD._replace(container="\x1b[2J\n", release="6.1\x1b", core_pattern="|\x1b", scratch_lacks="/\n")
     assert all(line.isprintable() for line in render(examine(facts)))
 
 
@@ -283,7 +283,7 @@ FACTS = st.builds(
     has_children=st.booleans(),
     has_schedstat=st.booleans(),
     scratch=st.text(max_size=5),
-    scratch_usable=st.booleans(),
+    scratch_lacks=st.text(max_size=5),
     container=st.sampled_from(["", "Docker"]),
     ia32=st.sampled_from([True, False, None]),
     x32=st.sampled_from([True, False, None]),

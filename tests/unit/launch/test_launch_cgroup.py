@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.launch import cgroup
-from sandbox.launch.cgroup import FULL, LEAF, PREFIX, WITHOUT_SWAP, Kernel, Place, located, open_account
+from sandbox.launch.cgroup import FULL, LEAF, WITHOUT_SWAP, Kernel, Place, located, open_account
+from sandbox.launch.locks import PREFIX
 
 ME = str(os.getpid())
 LIMIT = 64 << 20
