@@ -172,7 +172,7 @@ class _Run:
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
         env = confine.expanded(env, self.places.names)
         if self.scratch is not None:
-            env["TMPDIR"] = self.scratch.path
+            self.scratch.offer(env, self.request.env)
         confined = confine.confine(
             self.policy.files, self.places, network=self.policy.network,
             waived="landlock" in self.request.waivers,

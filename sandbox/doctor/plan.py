@@ -194,8 +194,8 @@ class _Rehearsal:
     def _environment(self) -> Iterator[str]:
         env = launch.environment(self.policy.environment, self.request.env, self.outer)
         env = confine.expanded(env, self.places.names)
-        if "scratch" in self.places.names:
-            env["TMPDIR"] = self.places.names["scratch"]
+        if self.scratch is not None:
+            self.scratch.offer(env, self.request.env)
         self.spec = self.spec._replace(
             envp=tuple(os.fsencode(f"{name}={value}") for name, value in env.items())
         )

@@ -56,6 +56,11 @@ class Scratch:
         self._name = name
         self._case = case
 
+    def offer(self, environment: dict[str, str], given: Iterable[str]) -> None:
+        """Make it the TMPDIR of this environment, unless a person gave another: `given` as for --env."""
+        if not any(entry.partition("=")[0] == "TMPDIR" for entry in given):
+            environment["TMPDIR"] = self.path
+
     def remove(self, give_up: Callable[[], bool] = lambda: False) -> bool:
         """Remove it; True if nothing is left. Then spend a moment on what killed runs of the same user left.
 

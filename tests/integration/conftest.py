@@ -85,6 +85,11 @@ def command(*words: str) -> list[str]:
     ]
 
 
+def scratch_in(base: Path) -> str:
+    """Code that has a run's scratch directory made in `base`, where a test can see what is left of it."""
+    return f"from sandbox.launch import scratch; scratch.bases = lambda uid: ({str(base)!r},)"
+
+
 @pytest.fixture(scope="session")
 def guest() -> Callable[[str], str]:
     """The path of a built guest, such as "musl/spawn"."""

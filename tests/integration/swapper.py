@@ -3,8 +3,8 @@
     python swapper.py PLACE TARGET
 
 Each directory that appears in PLACE, or up to three levels below, is removed if it is empty, else moved
-aside, and a link to TARGET takes its name. It says "ready" once it looks, and goes on until it is killed. It is
-run both as a guest, which may write in PLACE, and natively.
+aside, and a link to TARGET takes its name. It says "ready" once it looks, and goes on until it is killed. It
+is run both as a guest, which may write in PLACE, and natively.
 """
 
 from __future__ import annotations

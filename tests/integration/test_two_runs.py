@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.conftest import scratch_in
+
 TRIES = int(os.environ.get("RACES", "20"))
 HANG = 120
 MAIN = "from sandbox.cli.run import main; sys.exit(main())"
@@ -35,8 +37,7 @@ def base(tmp_path: Path) -> Path:
 
 def started(base: Path, *words: str, code: str = "") -> list[str]:
     """The command, with its scratch directories in `base` and nowhere else."""
-    moved = f"from sandbox.launch import scratch; scratch.bases = lambda uid: ({str(base)!r},)"
-    return [sys.executable, "-P", "-c", f"import sys; {moved}; {code}\n{MAIN}", *words]
+    return [sys.executable, "-P", "-c", f"import sys; {scratch_in(base)}; {code}\n{MAIN}", *words]
 
 
 def run(base: Path, *words: str) -> subprocess.CompletedProcess[str]:
