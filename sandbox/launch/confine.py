@@ -131,8 +131,7 @@ def written(files: Files | None, places: Places) -> list[Written]:
     """The places that may be written and are there, but for the run's own scratch directory."""
     texts = () if files is None else files.write
     found = places.find_all(text for text in texts if not text.startswith("${scratch}"))
-    facts = ((place.path, os.fstat(place.fd)) for place in found)
-    return [Written(path, (one.st_dev, one.st_ino)) for path, one in facts]
+    return [Written(place.path, os.fstat(place.fd)) for place in found]
 
 
 def expand(paths: Iterable[str], names: Mapping[str, str]) -> list[str]:

@@ -225,8 +225,7 @@ def _home_name(base: str, uid: int) -> str:
 def _home_in(base: str, uid: int) -> Home:
     outer = os.open(base, _BASE)  # the system's own: /var/tmp may be a link
     try:
-        mode = os.fstat(outer).st_mode
-        if mode & 0o022 and not mode & stat.S_ISVTX:
+        if _is_loose(os.fstat(outer)):
             raise PermissionError(errno.EPERM, f"{base} is writable to others and lacks the sticky bit")
         name = _home_name("", uid)
         with contextlib.suppress(FileExistsError):
@@ -246,6 +245,11 @@ def _home_in(base: str, uid: int) -> Home:
     return Home(fd, _home_name(os.path.realpath(base), uid))
 
 
+def _is_loose(base: os.stat_result) -> bool:
+    """Whether others could take away what is in a directory."""
+    return bool(base.st_mode & 0o022) and not base.st_mode & stat.S_ISVTX
+
+
 def _unfit(facts: os.stat_result, uid: int) -> str:
     """Why a directory is no home for this user's scratch directories, or ''."""
     if not stat.S_ISDIR(facts.st_mode):
@@ -259,10 +263,10 @@ def _unfit(facts: os.stat_result, uid: int) -> str:
 
 
 class Written(NamedTuple):
-    """A place that a guest may write: its real path, and its device and inode."""
+    """A place that a guest may write: its real path, and what stat(2) says of it."""
 
     path: str
-    identity: tuple[int, int]
+    facts: os.stat_result
 
 
 def check_apart(places: Iterable[Written], guest: int | None) -> None:
@@ -272,10 +276,14 @@ def check_apart(places: Iterable[Written], guest: int | None) -> None:
     `places` are those it may write but for its own scratch directory; `guest` is who it becomes, None if it
     stays who we are.
     """
+    doubtful = [one for one in places if stat.S_ISDIR(one.facts.st_mode) or locks.PREFIX in one.path]
+    if not doubtful:
+        return
     users = {os.geteuid(), os.geteuid() if guest is None else guest}
-    above = {base: _identities(base) for uid in users for base in _real(bases(uid))}
+    # Root's runs may have directories for any guest.
+    above = {base: _identities(base) for uid in {0, *users} for base in _real(bases(uid))}
     homes: list[str] = []
-    for place in places:
+    for place in doubtful:
         if home := home_around(place.path, above):
             raise _refusal(place, home)
         over = [base for base, known in above.items() if _covers(place, base, known)]
@@ -303,14 +311,17 @@ def home_around(path: str, among: Iterable[str]) -> str:
 
 
 def _covers(place: Written, base: str, known: frozenset[tuple[int, int]]) -> bool:
-    return covered(base, (place.path,)) or place.identity in known
+    return covered(base, (place.path,)) or (place.facts.st_dev, place.facts.st_ino) in known
 
 
 def _settled(users: Iterable[int]) -> list[str]:
     """The homes of these users, once ours is made: so it is known which one our other runs will use."""
+    used = ""
     with contextlib.suppress(SetupError):
-        os.close(open_home().fd)
-    return [home for uid in users for home in _homes(uid)]
+        home = open_home()
+        os.close(home.fd)
+        used = home.path
+    return [one for uid in users for one in _homes(uid, used if uid == os.geteuid() else None)]
 
 
 def _real(given: Iterable[str]) -> Iterator[str]:
@@ -328,27 +339,30 @@ def _identities(base: str) -> frozenset[tuple[int, int]]:
         base = os.path.dirname(base)
 
 
-def _homes(uid: int) -> Iterator[str]:
-    """The homes that runs of a user use or may come to use: up to the first usable, and any that is there."""
-    usable = False
+def _homes(uid: int, used: str | None) -> Iterator[str]:
+    """The homes that runs of a user use or may come to use: up to `used`, or if that is not known the first
+    that can be used, and any further one that is there."""
+    reached = False
     for base in bases(uid):
         if not os.path.isdir(base):
             continue
         home = _home_name(os.path.realpath(base), uid)
-        state = _state(base, home, uid)
-        if state == "there" or not usable:
+        there = _is_there(home, uid)
+        if there or not reached:
             yield home
-        usable = usable or state != "unusable"
+        reached = reached or (home == used if used is not None else there or _could_make(base, home, uid))
 
 
-def _state(base: str, home: str, uid: int) -> str:
-    """ "there", "possible" (its user could make it) or "unusable"."""
+def _is_there(home: str, uid: int) -> bool:
     try:
-        return "unusable" if _unfit(os.lstat(home), uid) else "there"
-    except FileNotFoundError:
-        pass
+        return not _unfit(os.lstat(home), uid)
     except OSError:
-        return "unusable"
+        return False
+
+
+def _could_make(base: str, home: str, uid: int) -> bool:
+    """Whether another user could make a home in `base`."""
     facts = os.stat(base)
-    open_to_all = facts.st_mode & 0o1002 == 0o1002 or facts.st_uid == uid
-    return "possible" if open_to_all and not os.statvfs(base).f_flag & os.ST_RDONLY else "unusable"
+    writable = facts.st_mode & 0o002 or facts.st_uid == uid
+    read_only = os.statvfs(base).f_flag & os.ST_RDONLY
+    return bool(writable and not _is_loose(facts) and not read_only and not os.path.lexists(home))
