@@ -128,7 +128,7 @@ def _made(home: Home, name: str, owner: tuple[int, int] | None) -> Scratch:
 def _check_fresh(fd: int) -> None:
     """Raises OSError unless the directory can be the one that was just made: ours, and empty."""
     if os.fstat(fd).st_uid != os.geteuid() or os.listdir(fd):
-        raise OSError(errno.EEXIST, "another directory has taken its place")
+        raise OSError(errno.EXDEV, "another directory has taken its place")
 
 
 def _unmake(home: int, name: str, case: int, fd: int) -> None:

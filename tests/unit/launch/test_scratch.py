@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import SetupError, UsageError
-from sandbox.launch import locks, scratch
+from sandbox.launch import locks, removal, scratch
 from sandbox.launch.scratch import Written
 
 OTHER = 12345
@@ -264,13 +264,31 @@ print([(os.path.basename(one), open(one).read()) for one in left])
 """
 
 
-@needs_root
-def test_no_other_file_system_is_entered_and_the_rest_goes(base: Path) -> None:
-    words = ["unshare", "--mount", sys.executable, "-P", "-c", MOUNTED, str(base)]
-    if subprocess.run(["unshare", "--mount", "true"], check=False, stderr=subprocess.DEVNULL).returncode:
-        pytest.skip("no mount namespaces for root here")
+SWEPT = """
+import os, sys
+from sandbox.launch import scratch
+scratch.bases = lambda uid: (sys.argv[1],)
+inner = os.path.join(scratch.open_home().path, "0123456789abcdef" * 2)
+assert os.system(f"mount -t tmpfs none {inner} && echo kept >{inner}/file") == 0
+assert scratch.make(None).remove()
+print([(name, open(os.path.join(inner, name)).read()) for name in os.listdir(inner)])
+"""
+
+
+def in_mount_namespace(code: str, base: Path) -> None:
+    """Run code that mounts something and prints what is left."""
+    apart = (
+        ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    )
+    if subprocess.run([*apart, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("no mount namespace to be had here")
+    words = [*apart, sys.executable, "-P", "-c", code, str(base)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
     assert (done.stdout, done.stderr) == ("[('file', 'kept\\n')]\n", "")
+
+
+def test_no_other_file_system_is_entered_and_the_rest_goes(base: Path) -> None:
+    in_mount_namespace(MOUNTED, base)
 
 
 def test_what_cannot_be_removed_is_told(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,6 +336,16 @@ def test_a_link_in_its_place_is_not_followed_and_is_told(base: Path, tmp_path: P
     assert case.is_symlink()
     assert (target / "file").read_text() == "kept"
     assert stat.S_IMODE(target.stat().st_mode) == 0o755
+
+
+def test_another_directory_in_its_place_stays(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "_SWEEP_S", -1.0)
+    made = scratch.make(None)
+    case = Path(made.path).parent
+    case.rename(base / "aside")
+    case.mkdir()
+    assert not made.remove()
+    assert case.is_dir()
 
 
 def test_one_that_is_gone_already(base: Path) -> None:
@@ -413,6 +441,60 @@ def test_a_sweep_that_is_quicker_than_the_lock(how: str, base: Path, monkeypatch
     assert os.path.isdir(made.path)
     assert made.remove()
     assert left_in(base) == []
+
+
+def test_a_directory_that_is_not_the_fresh_one_is_left_alone(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, put = locks.take, []
+
+    def exchanged(path: str, dir_fd: int | None = None) -> int:
+        place = home_of(base) / path
+        place.rename(base / "aside")
+        place.mkdir()
+        (place / "file").write_text("kept")
+        put.append(place)
+        return take(path, dir_fd)
+
+    monkeypatch.setattr(locks, "take", exchanged)
+    with pytest.raises(SetupError, match="another directory has taken its place"):
+        scratch.make(None)
+    assert [(one / "file").read_text() for one in put] == ["kept"]
+
+
+def test_a_name_that_leads_elsewhere_is_not_handed_on(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = scratch.open_home()
+    (tmp_path / RANDOM / "tmp").mkdir(parents=True)
+    monkeypatch.setattr(scratch, "open_home", lambda: home._replace(path=str(tmp_path)))
+    monkeypatch.setattr(os, "urandom", lambda length: bytes.fromhex(RANDOM))
+    with pytest.raises(SetupError, match="its name leads elsewhere"):
+        scratch.make(None)
+    assert left_in(base) == []
+
+
+def test_no_other_file_system_is_swept(base: Path) -> None:
+    home_of(base).mkdir(0o700)
+    (home_of(base) / RANDOM).mkdir()
+    in_mount_namespace(SWEPT, base)
+
+
+def test_a_mode_is_set_on_what_is_open_and_on_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with the /proc of another PID namespace, where /proc/self/fd may be another process's."""
+    (tmp_path / "other").mkdir(0o755)
+    place, other = (os.open(one, os.O_PATH) for one in (tmp_path, tmp_path / "other"))
+    facts = os.stat(other)
+    monkeypatch.setattr(os, "stat", lambda path: facts)
+    changed: list[object] = []
+    monkeypatch.setattr(os, "chmod", lambda *words: changed.append(words))
+    with pytest.raises(FileNotFoundError):
+        removal._set_mode(place, 0o700)
+    assert changed == []
+    os.close(place)
+    os.close(other)
 
 
 def test_a_lock_is_one_holders(tmp_path: Path) -> None:
