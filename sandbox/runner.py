@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Mapping
@@ -38,6 +39,8 @@ class Result(NamedTuple):
     """An outcome, the exit status of a command that reports it, and for the person a hint, or ''.
 
     The warning, or '', tells what the run left behind. `forced`: it did not go when it was asked to.
+    `patience_ns`: until when (CLOCK_MONOTONIC) who reads what is told of the run may keep us waiting, -1 for
+    ever.
     """
 
     outcome: Outcome
@@ -45,6 +48,13 @@ class Result(NamedTuple):
     hint: str = ""
     warning: str = ""
     forced: bool = False
+    patience_ns: int = -1
+
+    def check_patience(self) -> None:
+        """Raises TimeoutError when nobody is to be waited for any more: at the run's deadline, or at a signal
+        that asks for an end. Signals stay blocked after a run, so none ends a write by itself."""
+        if 0 <= self.patience_ns <= time.monotonic_ns() or calls.control_pending():
+            raise TimeoutError(errno.ETIMEDOUT, "its reader does not read")
 
 
 def setup_error(error: Exception) -> Outcome:
@@ -69,7 +79,7 @@ def supervise(request: Request, places: Places, log: AuditLog, outer: Mapping[st
         run.write_end(result)
     except AuditError as error:
         result = run.failed(error)
-    return result._replace(warning=run.warning)
+    return result._replace(warning=run.warning, patience_ns=run.patience_ns())
 
 
 class _Run:
@@ -94,6 +104,9 @@ class _Run:
         self.account = cgroup.open_account(None)
 
     def supervise(self) -> Ending:
+        self.log.on_stall(self._stalled)
+        if fault := calls.proc_fault():
+            raise SetupError(fault)
         program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
         try:
             return self._launch(program)
@@ -148,8 +161,6 @@ class _Run:
             memory_kept=self.account.enforcement == cgroup.FULL,
         )  # fmt: skip
 
-        self.log.on_stall(self._stalled)
-
         def begin() -> None:
             calls.protect()
             _release_stdio()
@@ -157,11 +168,20 @@ class _Run:
 
         return self.supervisor.run(event, program.identity, begin, pump)
 
-    def _stalled(self) -> None:
-        """The log's reader does not read. Give up where a person, or the wall limit, wants an end."""
+    def patience_ns(self) -> int:
+        """Until when a reader may keep us waiting; -1 for ever."""
+        if self.supervisor is not None:
+            return self.supervisor.shutdown.clock.patience_ns
         wall = self.policy.limits.wall
-        over = wall is not None and time.monotonic_ns() > self.started_ns + int(wall * 1e9)
-        if over or calls.control_pending():
+        return -1 if wall is None else self.started_ns + int(wall * 1e9)
+
+    def _stalled(self) -> None:
+        """The log's reader does not read. Give up at a limit, or where a person wants an end."""
+        if self.supervisor is not None:
+            over = self.supervisor.is_given_up()
+        else:
+            over = 0 <= self.patience_ns() <= time.monotonic_ns() or calls.control_pending()
+        if over:
             raise AuditError("the audit log cannot be written: its reader does not read")
 
     def _spec(self, program: launch.Program) -> calls.Spec:

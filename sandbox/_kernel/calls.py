@@ -165,6 +165,29 @@ def protect() -> None:
     _check(lib.sb_protect(), "prctl(PR_SET_DUMPABLE)")
 
 
+_PROC_SUPER_MAGIC = 0x9FA0
+
+
+def proc_fault() -> str:
+    """Why /proc does not show this process and its children by their ids, with the remedy; '' where it does.
+
+    In a PID namespace with the /proc of an outer one every id there is another's, and with that of an inner
+    one we are not there at all. NSpid (proc_pid_status(5), Linux 4.1) has one id for each namespace from
+    that of /proc inwards; /proc/self leads to the first of them.
+    """
+    if lib.sb_file_system(b"/proc") != _PROC_SUPER_MAGIC:
+        return "/proc is not mounted: mount -t proc proc /proc"
+    try:
+        with open("/proc/self/status", "rb", buffering=0) as file:
+            _, found, rest = file.read(8192).partition(b"\nNSpid:")
+        seen = rest.partition(b"\n")[0].split() if found else [os.fsencode(os.readlink("/proc/self"))]
+    except OSError:
+        seen = []
+    if seen == [b"%d" % os.getpid()]:
+        return ""
+    return "/proc is another PID namespace's: mount this one's (as unshare -pf --mount-proc does)"
+
+
 def _vector(items: tuple[bytes, ...], keep: list[Any]) -> Any:
     strings = [ffi.new("char[]", item) for item in items]
     vector = ffi.new("char *[]", [*strings, ffi.NULL])
@@ -332,11 +355,13 @@ def kill(pid: int, signo: int) -> None:
 
 
 PUMP_PASSED = 99
+PUMP_FAILED = 98
 
 
 def pump(pairs: list[tuple[int, int]], limit: int) -> int:
     """Start a process that copies from each first descriptor to the second until the end of all, or until
-    `limit` bytes in all, when it exits with PUMP_PASSED. Returns its pid."""
+    `limit` bytes in all, when it exits with PUMP_PASSED, or with PUMP_FAILED where it could not begin.
+    Returns its pid."""
     sources = ffi.new("int[]", [source for source, _ in pairs])
     targets = ffi.new("int[]", [target for _, target in pairs])
     return _check(lib.sb_pump(sources, targets, len(pairs), limit), "fork")

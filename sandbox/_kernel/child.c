@@ -24,24 +24,16 @@ static int child_signals(void)
     return sigprocmask(SIG_SETMASK, &original_mask, NULL);
 }
 
-/* close_range(2) with CLOSE_RANGE_CLOEXEC is from Linux 5.11; the report pipe must live until execve. */
+/* The report pipe must live until execve. */
 static int child_descriptors(const int32_t *output, uint32_t closed)
 {
-    struct rlimit limit;
-
     for (int i = 0; i < 2; i++)
         if (output[i] >= 0 && dup2(output[i], i + 1) < 0)
             return -1;
     for (int fd = 0; fd < 3; fd++)
         if (closed & (1u << fd))
             close(fd);
-    if (syscall(SYS_close_range, 3u, ~0u, 4u) == 0)
-        return 0;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return -1;
-    for (rlim_t fd = 3; fd < limit.rlim_cur; fd++)
-        fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-    return 0;
+    return give_up_range(3, ~0u, CLOSE_AT_EXECVE);
 }
 
 /* The controlling terminal, and not any other. (The controlling side of a pseudo-terminal answers for its session.) */
@@ -144,6 +136,7 @@ static _Noreturn void child_main(const sb_spec *spec, int go, int report)
 
     if (read(go, &byte, 1) != 1)
         _exit(125);
+    close(go);
     if (child_signals() < 0)
         child_fail(report, STEP_SIGNALS);
     child_cgroup(spec->cgroup);

@@ -23,8 +23,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,8 +58,11 @@ static const char *const step_names[] = {
 #define SEIZE_OPTIONS (PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | \
     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL)
 
-/* How the output pump ends when the limit is passed. */
-enum { PUMP_PASSED = 99 };
+/* How the output pump ends when the limit is passed, or when it could not begin. */
+enum { PUMP_PASSED = 99, PUMP_FAILED = 98 };
+
+/* How long output that nobody reads may hold up the end of a run after a limit was passed. */
+#define OUTPUT_NS 500000000
 
 /* How often control signals are looked for where stops come without end, whatever each of them takes. */
 #define LOOK_NS 1000000
@@ -128,4 +133,12 @@ int sb_control_pending(void)
 int sb_protect(void)
 {
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+/* What kind of file system a path lies on: f_type of statfs(2). */
+int64_t sb_file_system(const char *path)
+{
+    struct statfs facts;
+
+    return statfs(path, &facts) < 0 ? -errno : (int64_t)facts.f_type;
 }

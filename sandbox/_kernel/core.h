@@ -57,6 +57,7 @@ typedef struct {
 int sb_prepare(int hang_up);
 int sb_control_pending(void);
 int sb_protect(void);
+int64_t sb_file_system(const char *path);
 int sb_launch(const sb_spec *spec, sb_failure *failure, sb_event *event);
 const char *sb_step_name(int step);
 int sb_wait(sb_event *event, int64_t deadline_ns);

@@ -18,6 +18,28 @@ static int write_all(int fd, const char *data, ssize_t length)
     return 0;
 }
 
+static void end_passed(int signo)
+{
+    (void)signo;
+    _exit(PUMP_PASSED);
+}
+
+/* The limit is passed, and has to end the run also where nobody reads: the rest has a moment to be written. */
+static _Noreturn void pass_limit(int fd, const char *data, ssize_t length)
+{
+    struct sigaction end = { .sa_handler = end_passed };
+    struct itimerval moment = { { 0, 0 }, { 0, OUTPUT_NS / 1000 } };
+    sigset_t alarm;
+
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    sigaction(SIGALRM, &end, NULL);
+    sigprocmask(SIG_UNBLOCK, &alarm, NULL);
+    setitimer(ITIMER_REAL, &moment, NULL);
+    write_all(fd, data, length);
+    _exit(PUMP_PASSED);
+}
+
 static _Noreturn void pump_main(struct pollfd *from, const int *to, int count, uint64_t limit)
 {
     static char data[65536];
@@ -32,10 +54,8 @@ static _Noreturn void pump_main(struct pollfd *from, const int *to, int count, u
             if (from[i].fd < 0 || !from[i].revents)
                 continue;
             got = read(from[i].fd, data, sizeof data);
-            if (got > 0 && (uint64_t)got > limit) {
-                write_all(to[i], data, (ssize_t)limit);
-                _exit(PUMP_PASSED);
-            }
+            if (got > 0 && (uint64_t)got > limit)
+                pass_limit(to[i], data, (ssize_t)limit);
             if (got <= 0 || write_all(to[i], data, got) < 0) {
                 close(from[i].fd);
                 from[i].fd = -1;
@@ -49,24 +69,21 @@ static _Noreturn void pump_main(struct pollfd *from, const int *to, int count, u
 }
 
 /* Starts a process that copies each from[i] to to[i] until all have ended, or until `limit` bytes in all,
- * when it ends with PUMP_PASSED. Returns its pid. Control signals are blocked in it as they are here. */
+ * when it ends with PUMP_PASSED; with PUMP_FAILED where it could not begin. Returns its pid. Control signals are blocked in it as they are here. */
 int sb_pump(const int *from, const int *to, int count, uint64_t limit)
 {
     struct pollfd polled[2];
-    int pid = fork();
+    int kept[4], pid = fork();
 
     if (pid)
         return pid < 0 ? -errno : pid;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         polled[i] = (struct pollfd){ from[i], POLLIN, 0 };
-    /* No other descriptor: a copy of a pipe's writing end would keep it open for ever. */
-    for (int fd = 0; fd < 1024; fd++) {
-        int keep = 0;
-
-        for (int i = 0; i < count; i++)
-            keep |= fd == from[i] || fd == to[i];
-        if (!keep)
-            close(fd);
+        kept[2 * i] = from[i];
+        kept[2 * i + 1] = to[i];
     }
+    /* A copy of a pipe's writing end would keep it open for ever. */
+    if (give_up_all_but(kept, 2 * (size_t)count) < 0)
+        _exit(PUMP_FAILED);
     pump_main(polled, to, count, limit);
 }

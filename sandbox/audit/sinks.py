@@ -11,51 +11,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from sandbox import pipes
 from sandbox.errors import AuditError
 from sandbox.output_file import OutputFile
+from sandbox.pipes import Stall
 
 STDERR = 2
 
 
-_PIECE = 4096  # what a pipe that poll(2) calls writable takes without blocking (pipe(7), PIPE_BUF)
-_LOOK_MS = 100
-
-Stall = Callable[[], None]
-"""Called ten times a second while a reader keeps a sink waiting; it may raise AuditError to give up."""
-
-
 def write_all(fd: int, data: bytes, stalled: Stall | None = None) -> None:
-    """Write `data` to `fd`, whole, in one write(2) where the kernel takes it so.
-
-    With `stalled`, no write blocks for long: the descriptor is waited for, piece by piece. Without, only one
-    that somebody made non-blocking is. Raises AuditError where the kernel refuses, with the errno's text.
-    """
-    done = 0
-    while done < len(data):
-        try:
-            if stalled is not None:
-                _wait_writable(fd, stalled)
-                count = os.write(fd, data[done : done + _PIECE])
-            else:
-                count = os.write(fd, data[done:] if done else data)
-        except BlockingIOError:
-            _wait_writable(fd, stalled)
-            continue
-        except OSError as error:
-            raise AuditError(f"the audit log cannot be written: {error.strerror}") from error
-        if count == 0:
-            raise AuditError("the audit log cannot be written: its file takes no more bytes")
-        done += count
-
-
-def _wait_writable(fd: int, stalled: Stall | None) -> None:
-    import select
-
-    waiter = select.poll()
-    waiter.register(fd, select.POLLOUT)
-    while not waiter.poll(None if stalled is None else _LOOK_MS):
-        if stalled is not None:
-            stalled()
+    """As `pipes.write_all`; raises AuditError where the kernel refuses, with the errno's text."""
+    try:
+        pipes.write_all(fd, data, stalled)
+    except OSError as error:
+        raise AuditError(f"the audit log cannot be written: {error.strerror}") from error
 
 
 class _Closing(ABC):

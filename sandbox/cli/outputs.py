@@ -8,9 +8,9 @@ import os
 from sandbox.audit.sinks import find_log, open_sink
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, UsageError
-from sandbox.outcome import Outcome
 from sandbox.output_file import OutputFile
-from sandbox.runner import setup_error
+from sandbox.pipes import write_all
+from sandbox.runner import Result, setup_error
 
 
 class Outputs:
@@ -53,14 +53,13 @@ class Outputs:
             raise
         return AuditLog(sinks)
 
-    def tell(self, outcome: Outcome) -> None:
+    def tell(self, result: Result) -> None:
         """Write how the run ended. Raises AuditError."""
         if self.outcome is None:
             return
         try:
-            data = json.dumps(outcome.as_dict()).encode() + b"\n"
-            while data:
-                data = data[os.write(self.outcome.fd, data) :]
+            data = json.dumps(result.outcome.as_dict()).encode() + b"\n"
+            write_all(self.outcome.fd, data, result.check_patience)
             os.close(self.outcome.fd)
         except OSError as error:
             raise AuditError(f"cannot write the outcome: {error.strerror}") from None
@@ -71,6 +70,6 @@ class Outputs:
             return
         try:
             self.outcome.open()
-            self.tell(setup_error(error))
+            self.tell(Result(setup_error(error), 125))
         except (AuditError, OSError):
             pass  # the error itself is what the caller is told

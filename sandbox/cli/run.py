@@ -17,6 +17,8 @@ from sandbox.cli.limits import given_places, limited, waived, with_files
 from sandbox.cli.outputs import Outputs
 from sandbox.errors import SandboxError, UsageError
 from sandbox.launch.places import Places
+from sandbox.outcome import Outcome
+from sandbox.pipes import write_all
 from sandbox.policy.load import load
 from sandbox.request import Request, check_places, check_user, effective, missing_stdio
 from sandbox.runner import Result, setup_error, supervise
@@ -33,6 +35,9 @@ exit status:
 example:
   run-untrusted-binary -p ostoo --audit run.jsonl -- ./program argument
 """
+
+
+_NO_RESULT = Result(Outcome("setup-error", ""), 125)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -119,10 +124,12 @@ def _command(words: list[str], *, optional: bool) -> tuple[str, ...]:
     return tuple(words)
 
 
-def say(text: str) -> None:
-    """One line on standard error, whatever the text holds."""
+def say(text: str, result: Result | None = None) -> None:
+    """One line on standard error, whatever the text holds; none where its reader does not read when the
+    result has no more patience, or a signal asks for an end."""
+    stalled = (result or _NO_RESULT).check_patience
     try:
-        os.write(2, f"{NAME}: {one_line(text)}\n".encode("utf-8", "backslashreplace"))
+        write_all(2, f"{NAME}: {one_line(text)}\n".encode("utf-8", "backslashreplace"), stalled)
     except OSError:
         pass
 
@@ -145,7 +152,7 @@ def _run(arguments: list[str]) -> int:
     with places:
         result = _supervise(request, places, outputs)
     _report(options, result)
-    outputs.tell(result.outcome)
+    outputs.tell(result)
     return result.exit_status
 
 
@@ -175,7 +182,7 @@ def _supervise(request: Request, places: Places, outputs: Outputs) -> Result:
     try:
         return supervise(request, places, log, os.environ)
     except (SandboxError, OSError) as error:
-        outputs.tell(setup_error(error))
+        outputs.tell(Result(setup_error(error), 125))
         raise
 
 
@@ -195,11 +202,11 @@ def _report(options: argparse.Namespace, result: Result) -> None:
     outcome = result.outcome
     bad = result.forced or outcome.status in ("violation", "limit", "setup-error", "internal-error")
     if options.verbose or bad:
-        say(outcome.reason)
+        say(outcome.reason, result)
     if result.warning:
-        say(f"warning: {result.warning}")
+        say(f"warning: {result.warning}", result)
     if result.hint and not options.quiet:
-        say(f"hint: {result.hint}")
+        say(f"hint: {result.hint}", result)
 
 
 def main(argv: list[str] | None = None) -> int:

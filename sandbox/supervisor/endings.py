@@ -41,6 +41,7 @@ class Endings:
         self._first: Ending | None = None
         self._main: Ending | None = None
         self._forced = ""
+        self._cut = False
         self._sigsys_sent: dict[int, int] = {}
         self._policy_killed: set[int] = set()
 
@@ -55,6 +56,10 @@ class Endings:
     def forced(self, when: str) -> None:
         """The run is ended for a control signal; `when` is such as "2 s after SIGTERM"."""
         self._forced = self._forced or when
+
+    def output_cut(self) -> None:
+        """What the guests wrote was not read, and is given up."""
+        self._cut = True
 
     def killed_by_policy(self, tgid: int, rule: str) -> None:
         """The supervisor makes this process die of SIGSYS."""
@@ -100,10 +105,14 @@ class Endings:
         """The run's ending. Raises InternalError where the main guest never ended."""
         if self._main is None:
             raise InternalError("the main guest vanished without a status")
-        if self._first is None:
-            return self._main
         main = self._main
+        if self._first is None:
+            return self._without_output(main) if self._cut and not main.forced else main
         return self._first._replace(exit_code=main.exit_code, signal=main.signal, signo=main.signo)
+
+    def _without_output(self, main: Ending) -> Ending:
+        reason = f"{main.reason}, but its output was not read, and was given up {self._forced}"
+        return Ending("signaled", reason, signal="SIGKILL", signo=SIGKILL, forced=True)
 
     def _set(self, ending: Ending) -> bool:
         first = self._first is None

@@ -115,9 +115,8 @@ def inspect(pid: int) -> Image:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        if not os.path.exists("/proc/self"):
-            raise InternalError("/proc is not mounted: what runs cannot be seen") from None
-        raise ProcessLookupError(3, "execve") from None
+        calls.registers(pid)  # of a task that vanished there are none
+        raise InternalError(f"{path} is not there: what runs cannot be seen in this /proc") from None
     except OSError:
         return Image(path, 0, 0, native=False)
     try:

@@ -101,6 +101,10 @@ class Supervisor:
                 raise
             raise InternalError(f"supervisor failed: {type(error).__name__}: {error}") from error
 
+    def is_given_up(self) -> bool:
+        """Asked while the log's reader keeps the run waiting: whether the run is to end all the same."""
+        return self.shutdown.is_given_up(self.births.waiting())
+
     def _loop(self, stop: Stop) -> None:
         while not isinstance(stop, NoneLeft):
             step = self._dispatch(stop)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sandbox._kernel import calls
 from sandbox.errors import InternalError
 from sandbox.policy.model import Limits
-from sandbox.supervisor.clock import DRAIN_NS, GRACE_NS, Clock
+from sandbox.supervisor.clock import GRACE_NS, Clock
 from sandbox.supervisor.endings import Endings
 from sandbox.supervisor.meter import Meter, Passed, memory_passed
 from sandbox.supervisor.recorder import Recorder
@@ -46,22 +46,23 @@ class Shutdown:
         self._foreign = foreign
         self._out_of_memory = out_of_memory
         self.closing = False
+        self._gave_up = False
 
     def on_deadline(self, sharing: set[int]) -> None:
         """Something the clock waits for is over. `sharing`: processes whose memory is their child's."""
         match self.clock.over(time.monotonic_ns()):
             case "drain":
                 raise InternalError("guests did not die within 10 s of SIGKILL")
+            case "output":
+                self._give_up_output()
             case "wall":
                 wall = self._limits.wall or 0.0
-                self.passed(Passed("wall", wall, f"wall-clock limit of {wall:g} s"))
+                self._end_by(Passed("wall", wall, f"wall-clock limit of {wall:g} s"))
             case "grace":
                 self.endings.forced(f"{GRACE_S} s after {self._controls[0]}")
-                self.close()
+                self.end_now()
             case "meter":
-                found = self.meter.look(self._tasks.all(), sharing)
-                self.clock.update(self.meter.due_ns)
-                if found:
+                if found := self._look(sharing):
                     self.passed(found)
             case "nothing":
                 pass
@@ -74,8 +75,11 @@ class Shutdown:
     def passed(self, limit: Passed) -> None:
         """A limit was passed: record it and end the run."""
         if not self.closing:
-            self._tell(limit)
-            self.close()
+            self._end_by(limit)
+
+    def _end_by(self, limit: Passed) -> None:
+        self._tell(limit)
+        self.end_now()
 
     def _tell(self, limit: Passed) -> None:
         if self.endings.limit(f"limits.{limit.which}", limit.text):
@@ -91,10 +95,12 @@ class Shutdown:
         self._controls.append(signal_name(stop.signo))
         if len(self._controls) > 1:
             self.endings.forced(f"at a second signal, {self._controls[-1]}")
-            self.close()
-            if self.pump:
-                self.send(self.pump, SIGKILL)
-        elif not self.closing:
+            self.end_now()
+            self._give_up_output()
+        elif self.closing:
+            self.endings.forced(f"at {self._controls[0]}")
+            self.end_now()
+        else:
             self.clock.start_grace(time.monotonic_ns())
             # The terminal sent it to the whole foreground group; the guest has its own already.
             if not (stop.terminal and self._shares_group()):
@@ -107,22 +113,55 @@ class Shutdown:
             return False
 
     def on_pump_end(self, stop: Exited | Killed) -> None:
-        """The output pump is gone: everything was written, or the limit was passed."""
+        """The output pump is gone: everything was written, or nobody reads, or the limit was passed."""
         self.pump = 0
         if isinstance(stop, Exited) and stop.code == calls.PUMP_PASSED:
             limit = self._limits.output or 0
             # The guest may have died of the broken pipe before.
-            self._tell(Passed("output", limit, f"output limit of {limit} bytes"))
-            self.close()
+            self._end_by(Passed("output", limit, f"output limit of {limit} bytes"))
+        elif self._gave_up and isinstance(stop, Killed):
+            self.endings.output_cut()
+        elif isinstance(stop, Killed) or stop.code:
+            raise InternalError("the process that counts output could not begin, or was killed")
+        if self.closing:
+            self.clock.start_drain(time.monotonic_ns())
 
     def close(self) -> None:
-        """Kill every guest. From here on only ends are waited for."""
+        """Kill every guest. From here on only ends are waited for, and output that is still on its way."""
         if not self.closing:
             self.closing = True
             self.clock.start_drain(time.monotonic_ns())
         for group in self._tasks.groups():
             self.send(group, SIGKILL)
         self.check_drained()
+
+    def end_now(self) -> None:
+        """`close`, and whoever reads the output, or the log, keeps the run up for a moment at most."""
+        self.close()
+        self.clock.hurry(time.monotonic_ns())
+
+    def _give_up_output(self) -> None:
+        """Nobody reads what the pump has to write: it is killed."""
+        if self.pump and not self._gave_up:
+            self._gave_up = True
+            self.send(self.pump, SIGKILL)
+        self.clock.give_up_output(time.monotonic_ns())
+
+    def is_given_up(self, sharing: set[int]) -> bool:
+        """Asked while the log's reader keeps the run waiting: whether a deadline has passed, or somebody wants
+        an end. `sharing` is as for `on_deadline`."""
+        now = time.monotonic_ns()
+        if 0 <= self.clock.patience_ns <= now or calls.control_pending():
+            return True
+        if self.closing:
+            self.clock.start_drain(now)  # what has ended meanwhile could not be waited for
+            return False
+        return 0 <= self.clock.meter_ns <= now and self._look(sharing) is not None
+
+    def _look(self, sharing: set[int]) -> Passed | None:
+        found = self.meter.look(self._tasks.all(), sharing)
+        self.clock.update(self.meter.due_ns)
+        return found
 
     def is_over(self) -> bool:
         """Everything was killed and nothing of the run is left: no task, no pump, no orphan not seen yet.
@@ -134,9 +173,9 @@ class Shutdown:
         return calls.children() <= self._foreign
 
     def check_drained(self) -> None:
-        """With no guest left, output that is still on its way may take its time."""
-        if self.closing and not len(self._tasks):
-            self.clock.stop_drain()
+        """With no guest left, output that is still on its way may take its time, while the run has any."""
+        if self.closing and self.pump and not len(self._tasks):
+            self.clock.start_output()
 
     def _gone(self, pid: int) -> None:
         self._tasks.remove(pid)
@@ -150,13 +189,19 @@ class Shutdown:
 
     def abandon(self) -> None:
         """After an error: kill everything and wait until it is gone; EXITKILL takes what is left."""
-        self.close()
-        deadline = time.monotonic_ns() + DRAIN_NS
+        self.end_now()
         with contextlib.suppress(OSError):
-            while not self.is_over() and (raw := calls.wait(deadline)).kind in (calls.STATUS, calls.SIGNAL):
-                if raw.kind == calls.STATUS and raw.status & 0xFF == 0x7F:
+            while not self.is_over() and (raw := calls.wait(self.clock.next_ns)).kind != calls.NONE:
+                if raw.kind == calls.SIGNAL or self._is_time_for_output(raw):
+                    self._give_up_output()
+                elif raw.kind == calls.DEADLINE:
+                    return
+                elif raw.status & 0xFF == 0x7F:
                     self.send(raw.pid, SIGKILL)
                     with contextlib.suppress(ProcessLookupError):
                         calls.resume(raw.pid)  # an exit stop ends by nothing else
-                elif raw.kind == calls.STATUS:
+                else:
                     self._gone(raw.pid)
+
+    def _is_time_for_output(self, raw: calls.RawEvent) -> bool:
+        return raw.kind == calls.DEADLINE and self.clock.over(time.monotonic_ns()) == "output"
