@@ -105,8 +105,7 @@ class _Run:
 
     def supervise(self) -> Ending:
         self.log.on_stall(self._stalled)
-        if fault := calls.proc_fault():
-            raise SetupError(fault)
+        namespaces.check_proc()
         program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
         try:
             return self._launch(program)

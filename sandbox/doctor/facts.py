@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from sandbox._kernel import probe
+from sandbox._kernel import calls, probe
 from sandbox._kernel.probe import Namespaces, Traced
 from sandbox.errors import SandboxError, SetupError
 from sandbox.launch import cgroup, scratch
@@ -27,7 +27,8 @@ _SETTINGS = {
 
 class Facts(NamedTuple):
     """Probes are errnos, 0 where the thing works. `settings` holds those of _SETTINGS that exist, as text;
-    `cgroup` is our cgroup v2's directory, '' for none, and `memory` what a run would say of its limit."""
+    `cgroup` is our cgroup v2's directory, '' for none, `memory` what a run would say of its limit, and `proc`
+    why no run can use this /proc, with the remedy, or ''."""
 
     release: str
     machine: str
@@ -57,6 +58,7 @@ class Facts(NamedTuple):
     core_pattern: str
     core_limit: int
     lsm: str = ""
+    proc: str = ""
 
     @property
     def is_filtered(self) -> bool:
@@ -108,6 +110,7 @@ def gather() -> Facts:
         core_pattern=read("/proc/sys/kernel/core_pattern"),
         core_limit=core_limit(),
         lsm=read("/sys/kernel/security/lsm"),
+        proc=calls.proc_fault(),
     )
 
 

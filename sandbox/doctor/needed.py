@@ -193,10 +193,10 @@ def scratch(facts: Facts) -> Feature:
 def proc(facts: Facts) -> Feature:
     """/proc and what is in it."""
     purpose = "CPU and memory use of a guest's processes, their files, and orphans"
-    remedies = ("mount -t proc proc /proc",)
-    if not facts.status:
-        lost = "limits on CPU time and memory, and checks of what was executed"
-        return Feature("/proc", "none", "not mounted", purpose, "needed", lost, remedies)
+    if facts.proc:
+        found, _, remedy = facts.proc.removeprefix("/proc is ").partition(": ")
+        lost = "every run: what its processes execute and use cannot be seen"
+        return Feature("/proc", "none", found, purpose, "needed", lost, (remedy,))
     missing = []
     if not facts.has_children:
         missing.append(

@@ -11,6 +11,7 @@ import os
 from typing import NamedTuple
 
 from sandbox._kernel import calls
+from sandbox.errors import SetupError
 from sandbox.policy.model import Network
 
 NETWORK_AND_IPC = 0x40000000 | 0x08000000  # CLONE_NEWNET, CLONE_NEWIPC (unshare(2))
@@ -67,3 +68,9 @@ def may_make_namespaces() -> bool:
         return bool(int(rest.split(maxsplit=1)[0], 16) >> _CAP_SYS_ADMIN & 1)
     except (OSError, ValueError, IndexError):
         return False
+
+
+def check_proc() -> None:
+    """Raises SetupError, with the remedy, where /proc does not show us and our guests by their ids."""
+    if fault := calls.proc_fault():
+        raise SetupError(fault)

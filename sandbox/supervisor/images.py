@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from sandbox._kernel import calls
 from sandbox._kernel.calls import PATH_MAX
 from sandbox.errors import InternalError, SandboxError
 from sandbox.rules.execve import is_x86_64_elf

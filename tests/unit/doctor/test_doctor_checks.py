@@ -102,7 +102,7 @@ SHORTFALLS: list[tuple[str, dict[str, Any], Level, str]] = [
     ("Landlock", {"landlock_abi": 2, "landlock": "partial: without truncation"}, "partial", "Linux 6.12"),
     ("unprivileged guest", {"uid": 0, "become_nobody": EPERM}, "none", "--cap-add=SETUID"),
     ("scratch directory", {"scratch": "", "scratch_lacks": "cannot make one"}, "none", "chmod 1777 /var/tmp"),
-    ("/proc", {"status": {}}, "none", "mount -t proc"),
+    ("/proc", {"proc": "/proc is not mounted: mount -t proc proc /proc"}, "none", "mount -t proc"),
     ("/proc", {"has_children": False}, "partial", "CONFIG_PROC_CHILDREN=y"),
     ("/proc", {"has_schedstat": False}, "partial", "CONFIG_SCHED_INFO=y"),
     ("close_range", {"close_range": ENOSYS}, "partial", "Linux 5.11"),
@@ -290,6 +290,7 @@ FACTS = st.builds(
     core_pattern=st.sampled_from(["", "core", "|", "|/a b", "@"]),
     core_limit=st.sampled_from([0, 1]),
     lsm=st.sampled_from(["", "yama"]),
+    proc=st.sampled_from(["", "/proc is not mounted: mount it"]),
 )  # fmt: skip
 
 

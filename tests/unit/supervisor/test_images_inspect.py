@@ -1,4 +1,4 @@
-"""Looking at the image of a task that is gone, and where there is no /proc to look in."""
+"""Looking at the image of a task that is gone, and in a /proc that does not show it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from sandbox._kernel import calls
 from sandbox.errors import InternalError
 from sandbox.supervisor import images
 
@@ -21,7 +22,8 @@ def test_a_task_that_is_gone() -> None:
         images.inspect(GONE)
 
 
-def test_without_proc_the_run_ends_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os.path, "exists", lambda path: path != "/proc/self")
-    with pytest.raises(InternalError, match="/proc is not mounted"):
+def test_a_task_that_proc_does_not_show_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing could let it go on, nor will it end by itself."""
+    monkeypatch.setattr(calls, "registers", lambda pid: None)
+    with pytest.raises(InternalError, match="cannot be seen"):
         images.inspect(GONE)
