@@ -15,7 +15,7 @@ from sandbox import elf, rules
 from sandbox._kernel import calls
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError, SetupError
-from sandbox.launch import cgroup, confine, identity, namespaces, output, scratch
+from sandbox.launch import cgroup, confine, identity, namespaces, output, scratch, streams
 from sandbox.launch import program as launch
 from sandbox.launch.places import Places
 from sandbox.outcome import Outcome, Usage
@@ -117,6 +117,13 @@ class _Run:
     def _launch(self, program: launch.Program) -> Ending:
         spec = self._spec(program)
         calls.prepare()
+        found = streams.Streams(self.request.closed)
+        try:
+            return self._begin(program, spec)
+        finally:
+            found.give_back()
+
+    def _begin(self, program: launch.Program, spec: calls.Spec) -> Ending:
         self.foreign = calls.children()
         self.account = cgroup.open_account(self.policy.limits.memory)
         outlet = output.open_outlet(self.policy.limits.output)

@@ -5,10 +5,12 @@ A guest has the terminal where one of its standard streams is that terminal, and
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import shlex
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -294,3 +296,141 @@ def test_ctrl_z_stops_the_whole_job(redirection: str, status: int) -> None:
     terminal.send(b"\n")
     terminal.expect(b"continued")
     assert terminal.status() == status
+
+
+# As a shell starts a job, in a group of its own with the terminal ("job") or in this one; then says what became of
+# the terminal. argv[1]: how; argv[2]: a command that is in the job, too, as the end of a pipeline is.
+HOLDS = """
+import fcntl, os, signal, subprocess, sys, termios, time
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+def state():
+    exclusive = fcntl.ioctl(0, 0x80045440, bytes(4))
+    return termios.tcgetattr(0), os.tcgetpgrp(0), [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (0, 1, 2)], exclusive
+def begin():
+    if sys.argv[1] == "job":
+        os.setpgid(0, 0)
+        os.tcsetpgrp(0, os.getpgrp())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+other = subprocess.Popen(["/bin/sh", "-c", sys.argv[2]]) if sys.argv[2] else None
+time.sleep(0)
+before = state()
+process = subprocess.Popen(sys.argv[3:], preexec_fn=begin)
+status = process.wait()
+after = state()
+if sys.argv[1] == "job":
+    assert after[1] == process.pid, after
+    os.tcsetpgrp(0, os.getpgrp())
+    after = after[0], before[1], *after[2:]
+if other:
+    other.kill()
+same = [one == two for one, two in zip(before, after)]
+os.write(1, b"\\nfound %s status %d." % (b" ".join(str(one).encode() for one in same), status))
+"""
+AS_FOUND = "True True True True"
+
+TAKES = """
+import fcntl, os, signal, termios, tty
+for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTTOU):
+    signal.signal(one, signal.SIG_IGN)
+os.setpgid(0, 0)
+os.tcsetpgrp(0, os.getpgrp())
+tty.setraw(0, termios.TCSANOW)
+fcntl.fcntl(0, fcntl.F_SETFL, os.O_NONBLOCK | os.O_APPEND)
+fcntl.ioctl(0, termios.TIOCEXCL)
+os.write(1, b"taken")
+"""
+SUSPENDS = "termios.tcflow(0, termios.TCOOFF)\n"
+WAITS = "while True: signal.pause()\n"
+
+
+def holding(code: str, *options: str, how: str = "job", other: str = "") -> Terminal:
+    words = command(*options, "--", PYTHON, "-I", "-S", "-c", code)
+    return Terminal([sys.executable, "-I", "-S", "-c", HOLDS, how, other, *words])
+
+
+def found(terminal: Terminal) -> tuple[str, int]:
+    """What became of the terminal, and how the run ended."""
+    terminal.expect(b"found ")
+    same = terminal.expect(b" status ").decode()
+    status = int(terminal.expect(b"."))
+    terminal.status()
+    return same, status
+
+
+@pytest.mark.parametrize("how", ["job", "same"])
+@pytest.mark.parametrize(
+    ("code", "options", "status"),
+    [
+        ("", (), 0),
+        (SUSPENDS, (), 0),
+        ("os._exit(7)", (), 7),
+        ("os.kill(os.getpid(), 9)", (), 137),
+        (SUSPENDS + WAITS, ("--timeout", "3"), 124),
+        ("while True: pass", ("--cpu", "1"), 124),
+    ],
+    ids=["ends", "suspends", "fails", "dies", "wall", "cpu"],
+)
+def test_a_terminal_is_given_back_as_it_was_found(
+    how: str, code: str, options: tuple[str, ...], status: int
+) -> None:
+    terminal = holding(TAKES + code, *options, how=how)
+    assert found(terminal) == (AS_FOUND, status)
+
+
+def test_a_terminal_is_given_back_after_an_error() -> None:
+    terminal = holding(TAKES + WAITS, "--timeout", "3", "--audit", "/dev/full")
+    assert found(terminal) == (AS_FOUND, 125)
+
+
+def test_a_terminal_that_somebody_else_set_is_left_so() -> None:
+    """As a pager does, which goes on after us."""
+    gate_read, gate_write = os.pipe()
+    os.set_inheritable(gate_read, True)
+    code = "import os, sys; os.write(1, b'go'); sys.stdin.readline()"
+    terminal = holding(code, how="same", other=f"read x <&{gate_read}; stty -echo; echo set; sleep 1000")
+    os.close(gate_read)
+    terminal.expect(b"go")
+    os.write(gate_write, b"\n")
+    terminal.expect(b"set")
+    terminal.send(b"\n")
+    assert found(terminal) == ("False True True True", 0)
+    os.close(gate_write)
+
+
+def supervisor_of(terminal: Terminal) -> int:
+    """The run that a holder of the terminal has started."""
+    return int(Path(f"/proc/{terminal.pid}/task/{terminal.pid}/children").read_text().split()[0])
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
+def test_a_run_whose_guest_took_the_terminal_is_ended_by_a_signal(name: str) -> None:
+    terminal = holding(TAKES + WAITS)
+    terminal.expect(b"taken")
+    terminal.send(b"\x03\x1c\x1a")  # nobody's any more
+    os.kill(supervisor_of(terminal), getattr(signal, name))
+    assert found(terminal) == (AS_FOUND, 128 + signal.SIGKILL)
+
+
+def test_a_run_whose_guest_took_the_terminal_ends_when_it_is_closed() -> None:
+    terminal = interactive(PYTHON, "-I", "-S", "-c", TAKES + WAITS)
+    terminal.expect(b"taken")
+    os.close(terminal.fd)
+    _, status = os.waitpid(terminal.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGKILL
+
+
+REFLAGS = "import fcntl\nfor fd in (0, 1, 2): fcntl.fcntl(fd, fcntl.F_SETFL, 0o4000)"
+
+
+def test_flags_of_open_files_are_given_back(tmp_path: Path) -> None:
+    """Who appends to a log must not find himself at its beginning."""
+    log = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    source = os.open("/etc/hostname", os.O_RDONLY)
+    reader, writer = os.pipe()
+    words = command("--", PYTHON, "-I", "-S", "-c", REFLAGS)
+    flags = [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (source, log, writer)]
+    done = subprocess.run(words, stdin=source, stdout=log, stderr=writer, timeout=HANG, check=False)
+    assert done.returncode == 0
+    assert [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (source, log, writer)] == flags
+    for fd in (log, source, reader, writer):
+        os.close(fd)
