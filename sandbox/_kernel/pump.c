@@ -1,22 +1,14 @@
 /* The output pump: a process that copies a guest's output and counts it. */
 
-static int write_all(int fd, const char *data, ssize_t length)
-{
-    while (length > 0) {
-        ssize_t done = write(fd, data, (size_t)length);
-        struct pollfd ready = { fd, POLLOUT, 0 };
+/* What a pipe that poll(2) calls writable takes without blocking (pipe(7), PIPE_BUF). */
+enum { PIECE = 4096 };
 
-        if (done < 0 && errno == EAGAIN)
-            poll(&ready, 1, -1);
-        else if (done < 0 && errno != EINTR)
-            return -1;
-        if (done > 0) {
-            data += done;
-            length -= done;
-        }
-    }
-    return 0;
-}
+/* One stream: what was read from `from` and is not yet written to `to`. */
+typedef struct {
+    int from, to;
+    size_t at, length;
+    char data[65536];
+} pumped;
 
 static void end_passed(int signo)
 {
@@ -24,8 +16,8 @@ static void end_passed(int signo)
     _exit(PUMP_PASSED);
 }
 
-/* The limit is passed, and has to end the run also where nobody reads: the rest has a moment to be written. */
-static _Noreturn void pass_limit(int fd, const char *data, ssize_t length)
+/* The limit is passed, and has to end the run also where nobody reads: what is left has a moment to be written. */
+static void start_moment(void)
 {
     struct sigaction end = { .sa_handler = end_passed };
     struct itimerval moment = { { 0, 0 }, { 0, OUTPUT_NS / 1000 } };
@@ -36,54 +28,95 @@ static _Noreturn void pass_limit(int fd, const char *data, ssize_t length)
     sigaction(SIGALRM, &end, NULL);
     sigprocmask(SIG_UNBLOCK, &alarm, NULL);
     setitimer(ITIMER_REAL, &moment, NULL);
-    write_all(fd, data, length);
-    _exit(PUMP_PASSED);
 }
 
-static _Noreturn void pump_main(struct pollfd *from, const int *to, int count, uint64_t limit)
+static void pump_end(pumped *one)
 {
-    static char data[65536];
-    int open = count;
+    close(one->from);
+    one->from = -1;
+    one->length = 0;
+}
 
-    while (open) {
-        if (poll(from, (nfds_t)count, -1) < 0)
+static void pump_write(pumped *one)
+{
+    size_t left = one->length - one->at;
+    ssize_t done = write(one->to, one->data + one->at, left < PIECE ? left : PIECE);
+
+    if (done > 0)
+        one->at += (size_t)done;
+    else if (done < 0 && errno != EAGAIN && errno != EINTR)
+        pump_end(one);
+    if (one->at >= one->length)
+        one->at = one->length = 0;
+}
+
+/* Takes no more than what is left of the limit; returns whether there was more. */
+static int pump_read(pumped *one, uint64_t *limit)
+{
+    ssize_t got = read(one->from, one->data, sizeof one->data);
+
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (got <= 0) {
+        pump_end(one);
+        return 0;
+    }
+    one->length = (uint64_t)got > *limit ? (size_t)*limit : (size_t)got;
+    *limit -= one->length;
+    return (size_t)got > one->length;
+}
+
+/* Each stream waits for its own reader: one that nobody reads must not keep the other back. */
+static _Noreturn void pump_main(pumped *streams, int count, uint64_t limit)
+{
+    int passed = 0;
+
+    for (;;) {
+        struct pollfd polled[2];
+        int waiting = 0;
+
+        for (int i = 0; i < count; i++) {
+            pumped *one = &streams[i];
+            int writes = one->length > 0;
+
+            polled[i] = (struct pollfd){ writes ? one->to : passed ? -1 : one->from, writes ? POLLOUT : POLLIN, 0 };
+            waiting += polled[i].fd >= 0;
+        }
+        if (!waiting)
+            _exit(passed ? PUMP_PASSED : 0);
+        if (poll(polled, (nfds_t)count, -1) < 0)
             continue;
         for (int i = 0; i < count; i++) {
-            ssize_t got;
-
-            if (from[i].fd < 0 || !from[i].revents)
+            if (polled[i].fd < 0 || !polled[i].revents)
                 continue;
-            got = read(from[i].fd, data, sizeof data);
-            if (got > 0 && (uint64_t)got > limit)
-                pass_limit(to[i], data, (ssize_t)limit);
-            if (got <= 0 || write_all(to[i], data, got) < 0) {
-                close(from[i].fd);
-                from[i].fd = -1;
-                open--;
-            } else {
-                limit -= (uint64_t)got;
+            if (polled[i].events == POLLOUT) {
+                pump_write(&streams[i]);
+            } else if (!passed && pump_read(&streams[i], &limit)) {
+                passed = 1;
+                start_moment();
             }
         }
     }
-    _exit(0);
 }
 
 /* Starts a process that copies each from[i] to to[i] until all have ended, or until `limit` bytes in all,
- * when it ends with PUMP_PASSED; with PUMP_FAILED where it could not begin. Returns its pid. Control signals are blocked in it as they are here. */
+ * when it ends with PUMP_PASSED; with PUMP_FAILED where it could not begin. Returns its pid. Control signals are
+ * blocked in it as they are here. */
 int sb_pump(const int *from, const int *to, int count, uint64_t limit)
 {
-    struct pollfd polled[2];
+    static pumped streams[2];
     int kept[4], pid = fork();
 
     if (pid)
         return pid < 0 ? -errno : pid;
     for (int i = 0; i < count; i++) {
-        polled[i] = (struct pollfd){ from[i], POLLIN, 0 };
+        streams[i].from = from[i];
+        streams[i].to = to[i];
         kept[2 * i] = from[i];
         kept[2 * i + 1] = to[i];
     }
     /* A copy of a pipe's writing end would keep it open for ever. */
     if (give_up_all_but(kept, 2 * (size_t)count) < 0)
         _exit(PUMP_FAILED);
-    pump_main(polled, to, count, limit);
+    pump_main(streams, count, limit);
 }

@@ -301,7 +301,7 @@ def test_ctrl_z_stops_the_whole_job(redirection: str, status: int) -> None:
 # As a shell starts a job, in a group of its own with the terminal ("job") or in this one; then says what became of
 # the terminal. argv[1]: how; argv[2]: a command that is in the job, too, as the end of a pipeline is.
 HOLDS = """
-import fcntl, os, signal, subprocess, sys, termios, time
+import fcntl, os, signal, subprocess, sys, termios
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 def state():
     exclusive = fcntl.ioctl(0, 0x80045440, bytes(4))
@@ -312,7 +312,6 @@ def begin():
         os.tcsetpgrp(0, os.getpgrp())
     signal.signal(signal.SIGTTOU, signal.SIG_DFL)
 other = subprocess.Popen(["/bin/sh", "-c", sys.argv[2]]) if sys.argv[2] else None
-time.sleep(0)
 before = state()
 process = subprocess.Popen(sys.argv[3:], preexec_fn=begin)
 status = process.wait()
@@ -382,19 +381,18 @@ def test_a_terminal_is_given_back_after_an_error() -> None:
     assert found(terminal) == (AS_FOUND, 125)
 
 
-def test_a_terminal_that_somebody_else_set_is_left_so() -> None:
+def test_a_terminal_that_somebody_else_set_is_left_so(tmp_path: Path) -> None:
     """As a pager does, which goes on after us."""
-    gate_read, gate_write = os.pipe()
-    os.set_inheritable(gate_read, True)
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
     code = "import os, sys; os.write(1, b'go'); sys.stdin.readline()"
-    terminal = holding(code, how="same", other=f"read x <&{gate_read}; stty -echo; echo set; sleep 1000")
-    os.close(gate_read)
+    other = f"read x <{shlex.quote(str(gate))}; stty -echo; echo set; exec sleep 1000"
+    terminal = holding(code, how="same", other=other)
     terminal.expect(b"go")
-    os.write(gate_write, b"\n")
+    gate.write_bytes(b"\n")
     terminal.expect(b"set")
     terminal.send(b"\n")
     assert found(terminal) == ("False True True True", 0)
-    os.close(gate_write)
 
 
 def supervisor_of(terminal: Terminal) -> int:
