@@ -79,8 +79,8 @@ class _Rehearsal:
         yield field("policy", f"{self.policy.name} ({self.policy.file}, sha256 {self.policy.sha256[:16]}…)")
         yield field("kernel", f"Linux {os.uname().release}")
         for part in (
-            self._proc, self._program, self._user, self._files, self._network, self._environment, self._filter,
-            self._limits,
+            self._proc, self._program, self._user, self._files, self._network, self._environment,
+            self._filter, self._limits,
         ):  # fmt: skip
             yield from self._told(part)
         yield from process_lines(self.policy)

@@ -1,8 +1,8 @@
 """Standard input, output and error as they were found, to be given back so at the end of a run.
 
-A guest can change what it shares with its caller: a terminal's settings, its foreground group, and the flags of
-the open files behind descriptors 0 to 2 (fcntl(2), F_SETFL). Pipes and sockets on 0 and 1 are left alone: to put
-their flags back we would have to hold them open, and their other end would not see the guest close them.
+A guest can change what it shares with its caller: a terminal's settings, its foreground group, and the flags
+of the open files behind descriptors 0 to 2 (fcntl(2), F_SETFL). Pipes and sockets on 0 and 1 are left alone: to
+put their flags back we would have to hold them open, and their other end would not see the guest close them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Stream(NamedTuple):
 
 
 class Streams:
-    """Descriptors 0 to 2 as they are now; those in `closed` are not ours. `give_back` once, after the last guest."""
+    """Descriptors 0 to 2 as they are now; those in `closed` are not ours. `give_back` after the last guest."""
 
     def __init__(self, closed: frozenset[int]) -> None:
         self._streams: list[_Stream] = []
@@ -46,7 +46,7 @@ class Streams:
             self._streams.extend(_found(fd) for fd in (0, 1, 2) if fd not in closed and _is_kept(fd))
 
     def give_back(self) -> None:
-        """Undo what guests changed. Control signals and SIGTTOU are blocked (`calls.prepare`). Never raises."""
+        """Undo what guests changed. SIGTTOU has to be blocked (`calls.prepare`). Never raises."""
         for stream in self._streams:
             with contextlib.suppress(OSError):
                 _restore_flags(stream)
@@ -119,9 +119,9 @@ def _is_alive(group: int) -> bool:
 
 
 def _is_ours_alone(foreground: int) -> bool:
-    """Whether nobody else can have changed the terminal's settings: we are in its foreground (0: it is not our
-    controlling terminal), and with us there are only processes that wait for us. A pager at the end of our
-    pipeline has set the terminal for itself, and goes on."""
+    """Whether nobody else can have changed the terminal's settings: we are in its foreground (0: it is not
+    our controlling terminal), and with us there are only processes that wait for us. A pager at the end of
+    our pipeline has set the terminal for itself, and goes on."""
     group = os.getpgrp()
     if foreground not in (0, group):
         return False

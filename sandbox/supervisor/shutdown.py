@@ -148,8 +148,8 @@ class Shutdown:
         self.clock.give_up_output(time.monotonic_ns())
 
     def is_given_up(self, sharing: set[int]) -> bool:
-        """Asked while the log's reader keeps the run waiting: whether a deadline has passed, or somebody wants
-        an end. `sharing` is as for `on_deadline`."""
+        """Asked while the log's reader keeps the run waiting: whether a deadline has passed, or somebody
+        wants an end. `sharing` is as for `on_deadline`."""
         now = time.monotonic_ns()
         if 0 <= self.clock.patience_ns <= now or calls.control_pending():
             return True

@@ -1,5 +1,7 @@
-"""A deadline ends a run, whoever holds what: output that nobody reads, a log or an error line that nobody reads,
-descriptors without number. That it ends is what is tested, and of what; not how long it takes."""
+"""A deadline ends a run, whoever holds what: output, a log or an error line that nobody reads, many descriptors.
+
+That it ends is what is tested, and of what; not how long it takes.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ ENOSYS = 38
 WRITES = "import os\nwhile True: os.write(1, bytes(4096))"
 # One process writes to whom nobody reads, and another one uses up the limit.
 BUSY = "import os\nif os.fork():\n    while True: {held}\nwhile True: pass"
-HOARD = "import os\nif os.fork():\n    while True: {held}\nheld = bytearray(1 << 28)\nwhile True: os.getppid()"
+HOARD = (
+    "import os\nif os.fork():\n    while True: {held}\nheld = bytearray(1 << 28)\nwhile True: os.getppid()"
+)
 LIMITS = {
     "wall": (("--timeout", "2"), "import os\nwhile True: {held}"),
     "cpu": (("--cpu", "0.5"), BUSY),
@@ -100,7 +104,7 @@ def test_a_signal_ends_what_only_waits_for_a_reader(name: str, stuck: int) -> No
     process.send_signal(getattr(signal, name))
     _, err = process.communicate(timeout=HANG)
     assert process.returncode in (128 + signal.SIGKILL, 128 + getattr(signal, name))
-    assert b"" == err or b"output was not read" in err
+    assert err == b"" or b"output was not read" in err
 
 
 def started(words: list[str], **streams: Any) -> subprocess.Popen[bytes]:
@@ -221,7 +225,10 @@ if sys.argv[1] == "lowered":
 os.execv(sys.argv[2], sys.argv[2:])
 """
 WITHOUT_CLOSE_RANGE = (
-    f"import sys\ninsns = [(0x20, 0, 0, 0), (0x15, 0, 1, {NUMBERS['close_range']}), (6, 0, 0, {0x50000 | ENOSYS})]\n"
+    f"""
+import sys
+insns = [(0x20, 0, 0, 0), (0x15, 0, 1, {NUMBERS["close_range"]}), (6, 0, 0, {0x50000 | ENOSYS})]
+"""
     + INSTALL
 )
 LISTS = "import os; os.write(1, ' '.join(os.listdir('/proc/self/fd')).encode())"

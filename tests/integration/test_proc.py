@@ -27,7 +27,8 @@ def changed(script: str) -> tuple[str, ...]:
 
 # The path by which it would find itself is there, too.
 FAKE = changed(
-    "d=$(mktemp -d) && ln -s $$ $d/self && mkdir $d/$$ && printf 'Name:\\tx\\nNSpid:\\t%s\\n' $$ >$d/$$/status"
+    "d=$(mktemp -d) && ln -s $$ $d/self && mkdir $d/$$"
+    " && printf 'Name:\\tx\\nNSpid:\\t%s\\n' $$ >$d/$$/status"
     " && mount -t tmpfs none /proc && cp -a $d/. /proc && rm -r $d"
 )
 WRONG = {
@@ -45,7 +46,7 @@ USERS = [pytest.param(True, id="root"), pytest.param(False, id="user")]
 
 
 def outer(inside: tuple[str, ...], root: bool) -> tuple[str, ...]:
-    """What leads into the place; as an ordinary user through a user namespace. Skips where that may not be."""
+    """What leads into the place, for an ordinary user through a user namespace. Skips where it may not be."""
     if root and os.geteuid() != 0:
         pytest.skip("only root makes namespaces without a user namespace")
     words = inside if root else (*MAPPED, *inside)

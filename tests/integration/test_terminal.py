@@ -298,14 +298,15 @@ def test_ctrl_z_stops_the_whole_job(redirection: str, status: int) -> None:
     assert terminal.status() == status
 
 
-# As a shell starts a job, in a group of its own with the terminal ("job") or in this one; then says what became of
-# the terminal. argv[1]: how; argv[2]: a command that is in the job, too, as the end of a pipeline is.
+# As a shell starts a job, in a group of its own with the terminal ("job") or in this one; then says what became
+# of the terminal. argv[1]: how; argv[2]: a command that is in the job, too, as the end of a pipeline is.
 HOLDS = """
 import fcntl, os, signal, subprocess, sys, termios
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 def state():
     exclusive = fcntl.ioctl(0, 0x80045440, bytes(4))
-    return termios.tcgetattr(0), os.tcgetpgrp(0), [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (0, 1, 2)], exclusive
+    flags = [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (0, 1, 2)]
+    return termios.tcgetattr(0), os.tcgetpgrp(0), flags, exclusive
 def begin():
     if sys.argv[1] == "job":
         os.setpgid(0, 0)
