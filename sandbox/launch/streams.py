@@ -1,8 +1,8 @@
 """Standard input, output and error as they were found, to be given back so at the end of a run.
 
 A guest can change what it shares with its caller: a terminal's settings, its foreground group, and the flags
-of the open files behind descriptors 0 to 2 (fcntl(2), F_SETFL). Pipes and sockets on 0 and 1 are left alone: to
-put their flags back we would have to hold them open, and their other end would not see the guest close them.
+of the open files behind descriptors 0 to 2 (fcntl(2), F_SETFL). Pipes and sockets on 0 and 1 are left alone:
+for their flags we would have to hold them open, and their other end would not see the guest close them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Stream(NamedTuple):
 
 
 class Streams:
-    """Descriptors 0 to 2 as they are now; those in `closed` are not ours. `give_back` after the last guest."""
+    """Descriptors 0 to 2 as they are now; those in `closed` are not ours."""
 
     def __init__(self, closed: frozenset[int]) -> None:
         self._streams: list[_Stream] = []

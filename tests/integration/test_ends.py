@@ -1,4 +1,4 @@
-"""A deadline ends a run, whoever holds what: output, a log or an error line that nobody reads, many descriptors.
+"""A deadline ends a run, whoever holds what: output, a log or a last line that nobody reads, descriptors.
 
 That it ends is what is tested, and of what; not how long it takes.
 """

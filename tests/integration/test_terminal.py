@@ -298,8 +298,8 @@ def test_ctrl_z_stops_the_whole_job(redirection: str, status: int) -> None:
     assert terminal.status() == status
 
 
-# As a shell starts a job, in a group of its own with the terminal ("job") or in this one; then says what became
-# of the terminal. argv[1]: how; argv[2]: a command that is in the job, too, as the end of a pipeline is.
+# As a shell starts a job, in a group of its own with the terminal ("job") or in this one; then says what has
+# become of the terminal. argv[1]: how; argv[2]: a command that is in the job, too, like a pipeline's last.
 HOLDS = """
 import fcntl, os, signal, subprocess, sys, termios
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
