@@ -53,8 +53,12 @@ class Result(NamedTuple):
     def check_patience(self) -> None:
         """Raises TimeoutError when nobody is to be waited for any more: at the run's deadline, or at a signal
         that asks for an end. Signals stay blocked after a run, so none ends a write by itself."""
-        if 0 <= self.patience_ns <= time.monotonic_ns() or calls.control_pending():
+        if _is_over(self.patience_ns):
             raise TimeoutError(errno.ETIMEDOUT, "its reader does not read")
+
+
+def _is_over(patience_ns: int) -> bool:
+    return 0 <= patience_ns <= time.monotonic_ns() or calls.control_pending()
 
 
 def setup_error(error: Exception) -> Outcome:
@@ -183,11 +187,7 @@ class _Run:
 
     def _stalled(self) -> None:
         """The log's reader does not read. Give up at a limit, or where a person wants an end."""
-        if self.supervisor is not None:
-            over = self.supervisor.is_given_up()
-        else:
-            over = 0 <= self.patience_ns() <= time.monotonic_ns() or calls.control_pending()
-        if over:
+        if self.supervisor.is_given_up() if self.supervisor else _is_over(self.patience_ns()):
             raise AuditError("the audit log cannot be written: its reader does not read")
 
     def _spec(self, program: launch.Program) -> calls.Spec:

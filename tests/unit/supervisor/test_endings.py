@@ -1,9 +1,9 @@
-"""Whose SIGSYS a process died of: one that was delivered to it, or the filter's own for a foreign ABI."""
+"""What a run's end is called: whose SIGSYS a process died of, and output that nobody read."""
 
 from __future__ import annotations
 
 from sandbox.supervisor.endings import SIGSYS, Endings
-from sandbox.supervisor.stops import Killed
+from sandbox.supervisor.stops import Exited, Killed
 
 LEADER, SIBLING, OTHER = 50, 51, 60
 
@@ -51,3 +51,26 @@ def test_another_process_is_another_matter() -> None:
     endings = Endings()
     endings.sigsys_delivered(OTHER, OTHER)
     assert ended(endings) == "violation"
+
+
+def test_output_that_was_given_up_is_no_good_end() -> None:
+    endings = Endings()
+    endings.main_ended(Exited(7, 0))
+    endings.forced("at SIGTERM")
+    endings.output_cut()
+    ending = endings.result()
+    assert (ending.status, ending.signal, ending.exit_code, ending.forced) == (
+        "signaled",
+        "SIGKILL",
+        None,
+        True,
+    )
+    assert ending.reason == "exit status 0, but its output was not read, and was given up at SIGTERM"
+
+
+def test_a_limit_tells_more_than_output_that_was_given_up() -> None:
+    endings = Endings()
+    endings.main_ended(Exited(7, 0))
+    endings.limit("limits.wall", "wall-clock limit of 1 s")
+    endings.output_cut()
+    assert (endings.result().status, endings.result().exit_code) == ("limit", 0)
