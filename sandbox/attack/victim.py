@@ -196,8 +196,9 @@ class Victim:
 def _readable(fd: int, seconds: float) -> bytes:
     import select
 
-    ready, _, _ = select.select([fd], [], [], max(seconds, 0))
-    return os.read(fd, 1 << 16) if ready else b""
+    waiter = select.poll()  # which takes descriptors of any number
+    waiter.register(fd, select.POLLIN)
+    return os.read(fd, 1 << 16) if waiter.poll(max(seconds, 0) * 1000) else b""
 
 
 def _proc(pid: int, name: str) -> str:

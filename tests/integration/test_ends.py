@@ -248,6 +248,12 @@ def test_many_descriptors(limit: str, kernel: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "0 1 2 3", "")  # 3: the list's own
 
 
+def test_attacks_with_many_descriptors() -> None:
+    code = "import sys; from sandbox.cli.ctl import main; sys.exit(main(sys.argv[1:]))"
+    outer = [sys.executable, "-I", "-S", "-c", OPENS, "high", sys.executable, "-P", "-c", code]
+    assert status([*outer, "attack", "-p", "default", "int80"]) == 0
+
+
 @pytest.mark.parametrize("which", LIMITS)
 def test_many_descriptors_under_limits(which: str, stuck: int) -> None:
     options, code = LIMITS[which]
