@@ -1,5 +1,5 @@
-"""Descriptors clear of 0 to 2, which are a child's own: pipes for the processes we start, and files; and writing
-to a pipe whose reader may not read."""
+"""Descriptors clear of 0 to 2, which are a child's own: pipes for the processes we start, and files. And
+writing to a pipe whose reader may not read."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 from typing import Any, Literal, NamedTuple
 
 from sandbox.errors import UsageError
-from sandbox.launch import confine, identity
+from sandbox.launch import confine, identity, namespaces, scratch
 from sandbox.launch.places import Given, Places
 from sandbox.output_file import OutputFile
 from sandbox.policy.model import Limits, Policy
@@ -30,7 +30,9 @@ class Request(NamedTuple):
     given: tuple[Given, ...] = ()
 
     def places(self) -> Places:
-        """What its paths lead to, opened now; close it when the run is over. Raises UsageError."""
+        """What its paths lead to, opened now; close it when the run is over. Raises UsageError, and SetupError
+        without a /proc of ours, which tells what a descriptor is."""
+        namespaces.check_proc()
         return Places(self.cwd, self.given)
 
 
@@ -64,8 +66,9 @@ def check_places(
         raise UsageError(f"--audit and --outcome are the same file: {outcome.path}")
 
 
-def check_user(request: Request) -> None:
-    """Raises UsageError for a `--user` that the guest cannot become."""
-    if request.user is not None:
-        waived = (*(one.name for one in request.policy.waivers), *request.waivers)
-        identity.choose(request.user, keep_root="root" in waived)
+def check_guest(request: Request, places: Places) -> None:
+    """Raises UsageError for a `--user` that the guest cannot become, and if it could write where scratch
+    directories of other runs are."""
+    waived = (*(one.name for one in request.policy.waivers), *request.waivers)
+    user = identity.choose(request.user, keep_root="root" in waived)
+    scratch.check_apart(confine.written(request.policy.files, places), None if user is None else user[0])

@@ -109,7 +109,6 @@ class _Run:
 
     def supervise(self) -> Ending:
         self.log.on_stall(self._stalled)
-        namespaces.check_proc()
         program = launch.open_program(self.request.argv[0], self.outer.get("PATH", launch.DEFAULT_PATH))
         try:
             return self._launch(program)
@@ -232,8 +231,6 @@ class _Run:
     def _define_places(self, program: launch.Program, user: tuple[int, int] | None) -> None:
         """What `${program}` and `${scratch}` stand for in this run."""
         self.places.define("program", program.fd)
-        written = confine.written(self.policy.files, self.places)
-        scratch.check_apart(written, None if user is None else user[0])
         if self.policy.files is not None and self.policy.files.scratch:
             self.scratch = scratch.make(user)
             self.places.define("scratch", self.scratch.fd)

@@ -16,9 +16,9 @@ from typing import Any
 from sandbox._kernel import calls
 from sandbox.audit.sinks import find_log, open_sink
 from sandbox.audit.writer import AuditLog
-from sandbox.errors import SandboxError
-from sandbox.request import Request, check_places, check_user, missing_stdio
-from sandbox.runner import Result, supervise
+from sandbox.errors import SandboxError, SetupError
+from sandbox.request import Request, check_guest, check_places, missing_stdio
+from sandbox.runner import Result, setup_error, supervise
 
 _F_SETSIG = 10
 
@@ -54,9 +54,13 @@ def _hang_up_with(fd: int) -> None:
 def _serve(request: Request, message: dict[str, Any]) -> dict[str, Any]:
     audit: str | None = message["audit"]
     log = None if audit is None else find_log(audit)
-    with request.places() as places:
+    try:
+        places = request.places()
+    except SetupError as error:
+        return {"outcome": setup_error(error).as_dict(), "hint": ""}
+    with places:
         check_places(request, places, log)
-        check_user(request)
+        check_guest(request, places)
         sinks = [] if audit is None else [open_sink(audit, log)]
         result: Result = supervise(request, places, AuditLog(sinks), message["environ"])
     return {"outcome": result.outcome.as_dict(), "hint": result.hint}

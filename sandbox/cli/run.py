@@ -20,7 +20,7 @@ from sandbox.launch.places import Places
 from sandbox.outcome import Outcome
 from sandbox.pipes import write_all
 from sandbox.policy.load import load
-from sandbox.request import Request, check_places, check_user, effective, missing_stdio
+from sandbox.request import Request, check_guest, check_places, effective, missing_stdio
 from sandbox.runner import Result, setup_error, supervise
 
 NAME = "run-untrusted-binary"
@@ -170,7 +170,7 @@ def _accepted(request: Request, outputs: Outputs) -> Places:
     places = request.places()
     try:
         check_places(request, places, outputs.log, outputs.outcome)
-        check_user(request)
+        check_guest(request, places)
     except BaseException:
         places.close()
         raise

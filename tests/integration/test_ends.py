@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.cli import run as cli
+from sandbox.cli.outputs import Outputs
 from sandbox.errors import AuditError
 from sandbox.outcome import Outcome
 from sandbox.runner import Result
@@ -207,9 +207,10 @@ def test_a_log_that_nobody_reads(which: str, tmp_path: Path) -> None:
 
 
 def test_an_outcome_that_nobody_reads(stuck: int) -> None:
-    result = Result(Outcome("ok", ""), 0, patience_ns=0)
+    outputs = Outputs(None, f"/proc/self/fd/{stuck}")
+    outputs.begin()
     with pytest.raises(AuditError, match="its reader does not read"):
-        cli._write_outcome(os.dup(stuck), result)
+        outputs.tell(Result(Outcome("ok", ""), 0, patience_ns=0))
 
 
 # ---- descriptors ----
