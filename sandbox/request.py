@@ -30,8 +30,10 @@ class Request(NamedTuple):
     given: tuple[Given, ...] = ()
 
     def places(self) -> Places:
-        """What its paths lead to, opened now; close it when the run is over. Raises UsageError, and SetupError
-        without a /proc of ours, which tells what a descriptor is."""
+        """What its paths lead to, opened now; close it when the run is over.
+
+        Raises UsageError, and SetupError without a /proc of ours, which tells what a descriptor is.
+        """
         namespaces.check_proc()
         return Places(self.cwd, self.given)
 

@@ -35,9 +35,8 @@ def _path(text: str, places: Places) -> Iterator[str]:
     if text.startswith("${scratch}"):
         yield text
         return
-    if (place := places.find(text)) is not None:
-        yield place.path
-    elif not text.startswith("${"):
-        yield f"{text} (does not exist)"
-    else:
-        yield from (f"{one} (does not exist)" for one in expand((text,), places.names))
+    with places.opened(text) as place:
+        if place is not None:
+            yield place.path
+        else:
+            yield from (f"{one} (does not exist)" for one in expand((text,), places.names))

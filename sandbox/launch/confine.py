@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sandbox._kernel import calls
 from sandbox.errors import SetupError, UsageError
-from sandbox.launch.places import Place, Places
+from sandbox.launch.places import Places
 from sandbox.launch.scratch import Written
 from sandbox.output_file import OutputFile
 from sandbox.policy.model import Files, Network
@@ -99,14 +99,12 @@ def confine(
         handled = known.files if files is not None else 0
         ports = known.network if network is not None else 0
         ruleset = calls.landlock_ruleset(handled, ports, known.scoped)
-        if files is not None:
-            for paths, rights in ((files.read, READ), (files.write, WRITE), (files.exec, EXEC)):
-                _allow(ruleset, places.find_all(paths), rights & known.files)
+        found = {} if files is None else _allow(ruleset, files, places, known.files)
         _allow_ports(ruleset, network, ports)
     except OSError as error:
         raise SetupError(f"cannot confine files: {error.strerror}") from None
     enforcement = f"partial: without {known.missing}" if known.missing else "full"
-    return Confinement(ruleset, enforcement, _by_right(files, places) if files is not None else {})
+    return Confinement(ruleset, enforcement, _by_right(files, found) if files is not None else {})
 
 
 def _allow_ports(ruleset: int, network: Network | None, known: int) -> None:
@@ -117,12 +115,31 @@ def _allow_ports(ruleset: int, network: Network | None, known: int) -> None:
             calls.landlock_port(ruleset, port, right)
 
 
-def _by_right(files: Files, places: Places) -> dict[Right, tuple[str, ...]]:
+def _allow(ruleset: int, files: Files, places: Places, known: int) -> dict[str, str]:
+    """Allow what `[files]` says, by one rule for each path. Returns where each was found.
+
+    Paths that do not exist here are no error: a policy names the places of many systems.
+    """
+    wanted: dict[str, int] = {}
+    for texts, rights in ((files.read, READ), (files.write, WRITE), (files.exec, EXEC)):
+        for text in texts:
+            wanted[text] = wanted.get(text, 0) | rights
+    found = {}
+    for text, rights in wanted.items():
+        with places.opened(text) as place:
+            if place is not None:
+                kind = known if place.directory else known & ON_A_FILE
+                calls.landlock_path(ruleset, place.fd, rights & kind)
+                found[text] = place.path
+    return found
+
+
+def _by_right(files: Files, found: Mapping[str, str]) -> dict[Right, tuple[str, ...]]:
     """Paths as they were found, by what they allow: what may be written may be read as well. So may what is
     executed, but not listed (EXEC), which `sandbox.rules.files` knows."""
     read, write, run = (
-        tuple(place.path for place in places.find_all(paths))
-        for paths in (files.read, files.write, files.exec)
+        tuple(found[text] for text in texts if text in found)
+        for texts in (files.read, files.write, files.exec)
     )
     return {"read": (*read, *write), "write": write, "exec": run}
 
@@ -157,11 +174,6 @@ def expanded(values: Mapping[str, str], names: Mapping[str, str]) -> dict[str, s
         else:
             result[variable] = value
     return result
-
-
-def _allow(ruleset: int, found: Iterable[Place], rights: int) -> None:
-    for place in found:
-        calls.landlock_path(ruleset, place.fd, rights if place.directory else rights & ON_A_FILE)
 
 
 def check_kept_from(

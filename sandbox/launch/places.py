@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from sandbox.errors import SetupError, UsageError
@@ -54,7 +55,8 @@ def _place(fd: int) -> Place:
 
 
 class Places:
-    """What a run's paths lead to. Every text is resolved once, and its descriptor kept until `close`.
+    """What a run's paths lead to. Each is resolved once: what is needed at two moments is kept open until
+    `close` (`find`), the rest is open for one moment (`opened`), as descriptors may be few.
 
     `names` says what `${…}` in `[files]` stands for: `cwd` from the beginning (but not if that is `/`, which
     would be everything), `program` and `scratch` once they are defined.
@@ -91,18 +93,34 @@ class Places:
 
         The descriptor is closed by `close`. Raises SetupError if no more can be opened.
         """
-        name, _, rest = text[2:].partition("}") if text.startswith("${") else ("", "", text)
-        if name and name not in self._defined:
-            return None  # it may have a value later
-        if text not in self._found:
-            self._found[text] = self._open(text, self._defined.get(name), rest)
-        return self._found[text]
+        if text not in self._found and self._has_value(text):
+            self._found[text] = self._open(text)
+        return self._found.get(text)
 
-    def _open(self, text: str, base: int | None, rest: str) -> Place | None:
+    @contextmanager
+    def opened(self, text: str) -> Iterator[Place | None]:
+        """As `find`, for a path that nobody looks at again; it is closed on leaving unless `find` had it."""
+        if text in self._found:
+            yield self._found[text]
+            return
+        place = self._open(text) if self._has_value(text) else None
         try:
-            if base is None:
+            yield place
+        finally:
+            if place is not None:
+                os.close(place.fd)
+
+    def _has_value(self, text: str) -> bool:
+        """Whether its `${name}`, if there is one, is defined yet."""
+        return not text.startswith("${") or text[2:].partition("}")[0] in self._defined
+
+    def _open(self, text: str) -> Place | None:
+        name, _, rest = text[2:].partition("}") if text.startswith("${") else ("", "", text)
+        beneath = rest.strip("/")
+        try:
+            if not name:
                 return _place(os.open(text, _PATH))
-            beneath = rest.strip("/")
+            base = self._defined[name]
             return _place(os.open(beneath, _PATH, dir_fd=base) if beneath else os.dup(base))
         except OSError as error:
             if error.errno in _NO_MORE:
