@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE :=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-CORE_SOURCES := setup.py pyproject.toml sandbox/_kernel/build.py $(filter-out %/_core.c,$(wildcard sandbox/_kernel/*.[ch]))
+CORE_SOURCES := setup.py pyproject.toml sandbox/_kernel/build.py $(filter-out %/_core.c,$(wildcard sandbox/_kernel/*.[ch])) $(wildcard launcher/*)
 
 .PHONY: demo test test-races lint guests clean
 

@@ -11,23 +11,28 @@ import json
 import os
 import pickle
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Literal
 
-from sandbox.errors import AuditError, InternalError, UsageError
+from sandbox import isolated
+from sandbox.errors import AuditError, InternalError, SetupError, UsageError
 from sandbox.outcome import Outcome, Usage
 from sandbox.pipes import pipe
 from sandbox.policy.load import load
 from sandbox.policy.model import Policy
 from sandbox.request import WAIVERS, Request, effective
 
-# Ctrl-C comes to us and to the worker: what it says of it is nobody's to read.
-_WORKER = (
-    "import signal, sys; signal.getsignal(2) is signal.SIG_IGN or signal.signal(2, signal.SIG_DFL);"
-    " sys.path[:0] = [{root!r}]; from sandbox.worker import main; main({request}, {result})"
-)
-_ERRORS = {error.__name__: error for error in (AuditError, InternalError, UsageError)}
+_WORKER = """\
+try:
+    from sandbox.worker import main
+except ImportError as error:
+    import json, os
+    answer = {{"error": str(isolated.not_loaded(error)), "kind": "SetupError"}}
+    os.write({result}, json.dumps(answer).encode())
+else:
+    main({request}, {result})
+"""
+_ERRORS = {error.__name__: error for error in (AuditError, InternalError, SetupError, UsageError)}
 _File = int | IO[Any] | None
 
 
@@ -58,7 +63,7 @@ def run(
     outcome's `stdout` and `stderr` are bytes.
 
     Raises PolicyError for a wrong policy, UsageError for wrong arguments, AuditError where the log cannot
-    be opened. Everything about the program itself, also that there is none, is told by the outcome.
+    be opened, SetupError where this installation lacks something. Everything about the program itself, also that there is none, is told by the outcome.
     """
     if capture_output and (stdout is not None or stderr is not None):
         raise UsageError("capture_output and stdout or stderr exclude each other")
@@ -150,10 +155,8 @@ def _converse(message: bytes, streams: tuple[_File, _File, _File], data: bytes |
 
 
 def _start(request: int, result: int, streams: tuple[_File, _File, _File]) -> subprocess.Popen[bytes]:
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    code = _WORKER.format(root=root, request=request, result=result)
     return subprocess.Popen(
-        [sys.executable, "-I", "-c", code],
+        isolated.command(_WORKER.format(request=request, result=result)),
         stdin=streams[0], stdout=streams[1], stderr=streams[2], pass_fds=(request, result),
     )  # fmt: skip
 

@@ -8,12 +8,12 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, BinaryIO
 
+from sandbox import isolated
 from sandbox.attack.ground import Ground
 from sandbox.attack.intake import intake
 from sandbox.attack.programs import Program
@@ -31,7 +31,7 @@ _NATIVE_WALL = 30.0
 _PATIENCE = 30.0  # seconds on top of the wall limit until the supervisor itself is taken to hang
 _SHOWN = 1 << 16  # bytes of a program's output that are looked at
 _MARK = "ATTACK_RUN"
-_COMMAND = "import sys; sys.path[:0] = [{root!r}]; from sandbox.cli.run import main; sys.exit(main())"
+_COMMAND = "from sandbox.cli.start import run_untrusted_binary; sys.exit(run_untrusted_binary())"
 
 
 def natively(program: Program) -> Native:
@@ -100,7 +100,7 @@ def _supervised(
 ) -> tuple[Run, list[str]]:
     """The run, and what was done to its terminal and its supervisor."""
     words = [
-        *_command(), "-q", "-p", from_anywhere(policy), "--cwd", ground.work, "--timeout", f"{wall:g}",
+        *isolated.command(_COMMAND), "-q", "-p", from_anywhere(policy), "--cwd", ground.work, "--timeout", f"{wall:g}",
         *program.options,
     ]  # fmt: skip
     for name, value in environment.items():
@@ -120,11 +120,6 @@ def _supervised(
         run = Run(status, _text(out), _text(err), _outcome(outcome.content()))
         typed = ["the terminal's input has keys that nobody typed"] if end.typed else []
         return run, [*typed, *_supervisor_damage(run, log.content())]
-
-
-def _command() -> list[str]:
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return [sys.executable, "-I", "-c", _COMMAND.format(root=root)]
 
 
 def _outcome(stream: BinaryIO) -> dict[str, Any]:

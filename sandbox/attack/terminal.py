@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import tty
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
+
+from sandbox import isolated
 
 # Leads a session whose terminal is its standard input, runs a command there and ends it when its time is up;
 # then takes the terminal back and reads what a shell would read next. It must live until then: at its end
@@ -58,7 +59,7 @@ def terminal() -> Iterator[int]:
 def held(words: Sequence[str], seconds: float, kept: Sequence[int], answer: int) -> list[str]:
     """The command that runs `words` on the terminal that is its standard input, and writes to `answer`."""
     descriptors = ",".join(map(str, kept))
-    return [sys.executable, "-I", "-S", "-c", _SHELL, str(answer), str(seconds), descriptors, *words]
+    return [isolated.interpreter(), "-I", "-S", "-c", _SHELL, str(answer), str(seconds), descriptors, *words]
 
 
 def told(answer: BinaryIO) -> Told:

@@ -10,11 +10,11 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 from types import TracebackType
 from typing import Any
 
+from sandbox import isolated
 from sandbox.errors import SetupError
 
 COOKIE_MARK = "ATTACK-COOKIE:"
@@ -89,7 +89,7 @@ class Victim:
     def __init__(self, directory: str, token: str) -> None:
         self._cookie = COOKIE_MARK + token
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _SCRIPT, directory, self._cookie],
+            [isolated.interpreter(), "-I", "-S", "-c", _SCRIPT, directory, self._cookie],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", start_new_session=True,
         )  # fmt: skip
         self.pid = self._process.pid

@@ -1,24 +1,42 @@
-"""The console scripts: a command loads its modules first, and Ctrl-C meanwhile ends it without a word."""
+"""The two programs: a command loads its modules first, and Ctrl-C meanwhile ends it without a word."""
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from sandbox import isolated
 
 
 def run_untrusted_binary() -> int:
     """The program `run-untrusted-binary`."""
-    with _silent():
-        from sandbox.cli.run import main
+    try:
+        with _silent():
+            from sandbox.cli.run import main
+    except ImportError as error:
+        return _failed("run-untrusted-binary", error, 125)
     return main()
 
 
 def sandboxctl() -> int:
     """The program `sandboxctl`."""
-    with _silent():
-        from sandbox.cli.ctl import main
+    try:
+        with _silent():
+            from sandbox.cli.ctl import main
+    except ImportError as error:
+        return _failed("sandboxctl", error, 2)
     return main()
+
+
+PROGRAMS: dict[str, Callable[[], int]] = {"run-untrusted-binary": run_untrusted_binary, "sandboxctl": sandboxctl}
+"""What the launcher may ask for."""
+
+
+def _failed(program: str, error: ImportError, status: int) -> int:
+    os.write(2, f"{program}: {isolated.not_loaded(error)}\n".encode("utf-8", "backslashreplace"))
+    return status
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
+from sandbox import isolated
 from sandbox.errors import SetupError
 from sandbox.pipes import pipe
 
@@ -29,7 +29,7 @@ signal.pthread_sigmask(signal.SIG_SETMASK, ())
 _NATIVE_COMMAND = _RESET.format(interrupt="SIG_DFL") + "os.execv(sys.argv[1], sys.argv[1:])"
 # The supervisor holds the reading end of a pipe whose other end is ours alone. When that closes, because we
 # are gone, the kernel sends SIGKILL (fcntl(2): F_SETSIG, 10), and no guest outlives its supervisor.
-_COMMAND = """\
+_COMMAND = _RESET.format(interrupt="default_int_handler") + """\
 import fcntl, os, signal, sys
 fd = int(sys.argv.pop(1))
 os.set_inheritable(fd, False)
@@ -41,9 +41,8 @@ try:
 except BlockingIOError:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    sys.path[:0] = [{root!r}]
-    from sandbox.cli.run import main
-    sys.exit(main())
+    from sandbox.cli.start import run_untrusted_binary
+    sys.exit(run_untrusted_binary())
 """
 
 
@@ -92,7 +91,7 @@ def natively(words: Sequence[str], data: bytes, seconds: float, cwd: str) -> End
     """Run a program on `data`, with all it starts in its session killed in the end. Raises SetupError."""
     if not os.access(words[0], os.X_OK):
         raise SetupError(f"cannot run the prober: {words[0]} cannot be executed")
-    with _started([sys.executable, "-I", "-c", _NATIVE_COMMAND, *words], cwd, ()) as process:
+    with _started([isolated.interpreter(), "-I", "-S", "-c", _NATIVE_COMMAND, *words], cwd, ()) as process:
         try:
             return _talk(process, data, seconds)
         finally:
@@ -108,8 +107,7 @@ def supervised(
     """
     reader, writer = pipe()
     try:
-        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        command = [sys.executable, "-I", "-c", _command(root), str(reader), *words]
+        command = isolated.command(_COMMAND, str(reader), *words)
         with _started(command, cwd, (reader, *kept)) as process:
             try:
                 return _talk(process, data, seconds)
@@ -118,10 +116,6 @@ def supervised(
     finally:
         os.close(reader)
         os.close(writer)
-
-
-def _command(root: str) -> str:
-    return _RESET.format(interrupt="default_int_handler") + _COMMAND.format(root=root)
 
 
 def _started(words: Sequence[str], cwd: str, kept: Sequence[int]) -> subprocess.Popen[bytes]:
