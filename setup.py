@@ -1,5 +1,5 @@
-"""Only what pyproject.toml cannot say: the cffi extension, the programs' launchers, and the programs that a wheel
-carries."""
+"""Only what pyproject.toml cannot say: the cffi extension, the launchers of the two programs, and the
+programs that a wheel carries."""
 
 from __future__ import annotations
 

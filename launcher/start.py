@@ -1,8 +1,8 @@
 #!python
-"""Starts `run-untrusted-binary` or `sandboxctl`, in the isolated Python that the launcher beside it has started.
+"""Starts `run-untrusted-binary` or `sandboxctl`, in the isolated Python that the launcher beside it started.
 
-Not a program of its own: an installer writes its Python into the first line, and the launcher reads it there. Nothing
-but the standard library is on the path here, and it stays so: `sandbox.isolated` finds this package's dependencies.
+Not a program of its own: an installer writes its Python into the first line, and the launcher reads it there.
+Only the standard library is on the path, and it stays so: `sandbox.isolated` finds what the package needs.
 """
 
 import os

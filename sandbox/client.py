@@ -63,7 +63,8 @@ def run(
     outcome's `stdout` and `stderr` are bytes.
 
     Raises PolicyError for a wrong policy, UsageError for wrong arguments, AuditError where the log cannot
-    be opened, SetupError where this installation lacks something. Everything about the program itself, also that there is none, is told by the outcome.
+    be opened, SetupError where this installation lacks something. Everything about the program itself, also
+    that there is none, is told by the outcome.
     """
     if capture_output and (stdout is not None or stderr is not None):
         raise UsageError("capture_output and stdout or stderr exclude each other")

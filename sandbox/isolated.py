@@ -1,9 +1,9 @@
 """Python processes in which nothing of the working directory or of the caller's Python settings runs.
 
-`-I` makes Python ignore PYTHONPATH and its like, the user's site directory and the working directory; `-S` leaves
-out `site`, with every .pth file and sitecustomize. So only the standard library can be imported there, and what
-`find_in` has found: a package is looked for in its own place and nowhere else. When a guest begins, `close` ends
-importing altogether: the guest may be able to write where a module lies.
+`-I` makes Python ignore PYTHONPATH and its like, the user's site directory and the working directory; `-S`
+leaves out `site`, with every .pth file and sitecustomize. So only the standard library can be imported, and
+what `find_in` has found: such a package is looked for in its own place and nowhere else. When a guest begins,
+`close` ends importing altogether: the guest may be able to write where a module lies.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def use(places: Mapping[str, str]) -> None:
 
 
 def find_in(places: Iterable[str], further: Callable[[], Iterable[str]]) -> None:
-    """Find our dependencies in the first of these places that has them, or else in those that `further` tells."""
+    """Find our dependencies in the first of these places that has them, or in those that `further` tells."""
     found = _found(DEPENDENCIES, places)
     if missing := DEPENDENCIES.keys() - found:
         found |= _found(missing, further())
@@ -126,4 +126,6 @@ def not_loaded(error: ImportError) -> SetupError:
     if name not in DEPENDENCIES:
         return SetupError(f"the installation is damaged: {error}; install ostoo-sandbox again")
     distribution = DEPENDENCIES[name]
-    return SetupError(f"the installation lacks {distribution}: {error}; install it with: pip install {distribution}")
+    return SetupError(
+        f"the installation lacks {distribution}: {error}; install it with: pip install {distribution}"
+    )

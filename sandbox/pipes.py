@@ -4,7 +4,9 @@ writing to a pipe whose reader may not read."""
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import select
 from collections.abc import Callable
 
 _PIECE = 4096  # what a pipe that poll(2) calls writable takes without blocking (pipe(7), PIPE_BUF)
@@ -18,8 +20,6 @@ def above_stdio(fd: int) -> int:
     """The same open file as a descriptor that is none of 0 to 2; if `fd` is one of them, it is closed."""
     if fd > 2:
         return fd
-    import fcntl
-
     try:
         return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
     finally:
@@ -64,8 +64,6 @@ def write_all(fd: int, data: bytes, stalled: Stall | None = None) -> None:
 
 
 def _wait_writable(fd: int, stalled: Stall | None) -> None:
-    import select
-
     waiter = select.poll()
     waiter.register(fd, select.POLLOUT)
     while not waiter.poll(None if stalled is None else _LOOK_MS):

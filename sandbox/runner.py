@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sandbox import elf, rules
+from sandbox import elf, isolated, rules
 from sandbox._kernel import calls
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import AuditError, InternalError, NotRunnableError, SandboxError, SetupError
@@ -174,6 +174,7 @@ class _Run:
             calls.protect()
             _release_stdio()
             self.write_start(program, event.pid)
+            isolated.close()
 
         return self.supervisor.run(event, program.identity, begin, pump)
 

@@ -324,23 +324,20 @@ def _peek_string(pid: int, address: int, limit: int) -> bytes:
         if b"\0" in chunk:
             return text + chunk.partition(b"\0")[0]
         text += chunk
-    raise OSError(36, "ptrace(PTRACE_PEEKTEXT): File name too long")
+    raise OSError(36, "ptrace(PTRACE_PEEKDATA): File name too long")
+
+
+_word = ffi.new("uint64_t *")
 
 
 def _peek(pid: int, address: int, length: int) -> bytes:
-    """Word by word through python-ptrace's binding, for kernels without process_vm_readv(2)
-    (CONFIG_CROSS_MEMORY_ATTACH off, or a container that forbids it)."""
-    from ptrace.binding import ptrace_peektext
-    from ptrace.error import PtraceError
-
+    """Word by word (PTRACE_PEEKDATA), where process_vm_readv(2) is refused: the kernel may lack it, a container
+    forbid it, or the tracee have made itself undumpable."""
     start, data = address & ~7, b""
-    try:
-        while start + len(data) < address + length:
-            word: int = ptrace_peektext(pid, start + len(data))
-            data += (word & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, "little")
-    except PtraceError as error:
-        code = error.errno or 14
-        raise OSError(14 if code == 5 else code, "ptrace(PTRACE_PEEKTEXT): Bad address") from None
+    while start + len(data) < address + length:
+        got = lib.sb_peek(pid, (start + len(data)) % _ADDRESS_LIMIT, _word)
+        _check(-14 if got == -5 else got, "ptrace(PTRACE_PEEKDATA)")
+        data += int(_word[0]).to_bytes(8, "little")
     return data[address - start :][:length]
 
 

@@ -73,6 +73,7 @@ int64_t sb_read(int pid, uint64_t address, void *buffer, uint64_t length);
 int64_t sb_read_string(int pid, uint64_t address, void *buffer, uint64_t length);
 int64_t sb_write(int pid, uint64_t address, const void *buffer, uint64_t length);
 int sb_hide_auxv(int pid, uint64_t stack, uint64_t type);
+int sb_peek(int pid, uint64_t address, uint64_t *word);
 int sb_kill(int pid, int signo);
 int sb_trace_exit(int pid, int wanted);
 int sb_pump(const int *from, const int *to, int count, uint64_t limit);

@@ -116,6 +116,12 @@ int sb_hide_auxv(int pid, uint64_t stack, uint64_t type)
     }
 }
 
+/* One aligned word of a tracee's memory, whatever its mapping allows. */
+int sb_peek(int pid, uint64_t address, uint64_t *word)
+{
+    return request(PTRACE_PEEKDATA, pid, address, (unsigned long)word) < 0 ? -errno : 0;
+}
+
 int sb_kill(int pid, int signo)
 {
     return kill(pid, signo) < 0 ? -errno : 0;

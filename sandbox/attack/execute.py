@@ -100,8 +100,8 @@ def _supervised(
 ) -> tuple[Run, list[str]]:
     """The run, and what was done to its terminal and its supervisor."""
     words = [
-        *isolated.command(_COMMAND), "-q", "-p", from_anywhere(policy), "--cwd", ground.work, "--timeout", f"{wall:g}",
-        *program.options,
+        *isolated.command(_COMMAND), "-q", "-p", from_anywhere(policy), "--cwd", ground.work,
+        "--timeout", f"{wall:g}", *program.options,
     ]  # fmt: skip
     for name, value in environment.items():
         words += ["--env", f"{name}={value}"]

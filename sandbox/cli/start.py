@@ -15,9 +15,9 @@ def run_untrusted_binary() -> int:
     try:
         with _silent():
             from sandbox.cli.run import main
+        return main()
     except ImportError as error:
         return _failed("run-untrusted-binary", error, 125)
-    return main()
 
 
 def sandboxctl() -> int:
@@ -25,12 +25,15 @@ def sandboxctl() -> int:
     try:
         with _silent():
             from sandbox.cli.ctl import main
+        return main()
     except ImportError as error:
         return _failed("sandboxctl", error, 2)
-    return main()
 
 
-PROGRAMS: dict[str, Callable[[], int]] = {"run-untrusted-binary": run_untrusted_binary, "sandboxctl": sandboxctl}
+PROGRAMS: dict[str, Callable[[], int]] = {
+    "run-untrusted-binary": run_untrusted_binary,
+    "sandboxctl": sandboxctl,
+}
 """What the launcher may ask for."""
 
 

@@ -29,7 +29,9 @@ signal.pthread_sigmask(signal.SIG_SETMASK, ())
 _NATIVE_COMMAND = _RESET.format(interrupt="SIG_DFL") + "os.execv(sys.argv[1], sys.argv[1:])"
 # The supervisor holds the reading end of a pipe whose other end is ours alone. When that closes, because we
 # are gone, the kernel sends SIGKILL (fcntl(2): F_SETSIG, 10), and no guest outlives its supervisor.
-_COMMAND = _RESET.format(interrupt="default_int_handler") + """\
+_COMMAND = (
+    _RESET.format(interrupt="default_int_handler")
+    + """\
 import fcntl, os, signal, sys
 fd = int(sys.argv.pop(1))
 os.set_inheritable(fd, False)
@@ -44,6 +46,7 @@ except BlockingIOError:
     from sandbox.cli.start import run_untrusted_binary
     sys.exit(run_untrusted_binary())
 """
+)
 
 
 class InterruptedRunError(BaseException):

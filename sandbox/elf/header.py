@@ -100,6 +100,21 @@ def check_runnable(fd: int, name: str) -> None:
         raise NotRunnableError(f"{_shown(name)}: {error}") from None
 
 
+def interpreter(fd: int) -> str | None:
+    """The interpreter that the program in `fd` names; None without one, or where it cannot be read any more.
+
+    The descriptor's offset is not moved.
+    """
+    try:
+        first = os.pread(fd, _FIRST_READ, 0)
+        segments = _segments(fd, first, _header(first), os.fstat(fd).st_size)
+        found = next((segment for segment in segments if segment.type == PT_INTERP), None)
+        name = b"" if found is None else os.pread(fd, min(found.filesz, PATH_MAX), found.offset)
+    except (OSError, _UnfitError):
+        return None
+    return os.fsdecode(name.partition(b"\0")[0]) or None
+
+
 class _UnfitError(Exception):
     pass
 

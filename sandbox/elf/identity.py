@@ -9,6 +9,7 @@ import stat
 import time
 from typing import IO, Literal, NamedTuple, cast
 
+from sandbox import isolated
 from sandbox.elf.header import EHDR, EM_X86_64, MAX_PROGRAM_HEADERS, PATH_MAX, PF_W, PF_X, Header
 from sandbox.errors import NotRunnableError
 
@@ -54,7 +55,8 @@ def facts(fd: int, most: int = MAX_HASHED) -> ElfFacts:
     """The facts of the file `fd` holds, whose offset is not moved; hashed if it has no more than `most`
     bytes, or was before. Remembers the last 64 files.
 
-    Raises NotRunnableError where it cannot be read or is no 64-bit little-endian ELF program.
+    Raises NotRunnableError where it cannot be read or is no 64-bit little-endian ELF program, SetupError
+    where pyelftools is not installed.
     """
     try:
         status = os.fstat(fd)
@@ -75,7 +77,16 @@ def facts(fd: int, most: int = MAX_HASHED) -> ElfFacts:
     return found
 
 
+def load() -> None:
+    """Load pyelftools now. Raises SetupError where it is not installed: no file is to blame for that."""
+    try:
+        import elftools.elf.elffile  # noqa: F401
+    except ImportError as error:
+        raise isolated.not_loaded(error) from error
+
+
 def _gather(fd: int, size: int, most: int) -> ElfFacts:
+    load()
     image = _Image(fd, size)
     try:
         machine, linkage, interpreter, writable_executable = _described(image)

@@ -95,7 +95,7 @@ def exec_path(program: Program, *, moves: bool) -> str:
 def exec_failure(program: Program, error: int, places: tuple[str, ...] | None, *, other_user: bool) -> str:
     """Why the first execve failed with this errno. `places` may be executed (None: any); `other_user`: the
     guest is another user than the caller."""
-    interpreter = elf.facts(program.fd).interpreter
+    interpreter = elf.interpreter(program.fd)
     if error == errno.ENOENT:
         return f"{program.path}: its interpreter {interpreter or ''} does not exist"
     why = ""
