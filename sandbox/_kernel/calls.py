@@ -331,8 +331,8 @@ _word = ffi.new("uint64_t *")
 
 
 def _peek(pid: int, address: int, length: int) -> bytes:
-    """Word by word (PTRACE_PEEKDATA), where process_vm_readv(2) is refused: the kernel may lack it, a
-    container forbid it, or the tracee have made itself undumpable."""
+    """Word by word (PTRACE_PEEKDATA), for kernels without process_vm_readv(2) (CONFIG_CROSS_MEMORY_ATTACH
+    off, or a container that forbids it)."""
     start, data = address & ~7, b""
     while start + len(data) < address + length:
         got = lib.sb_peek(pid, (start + len(data)) % _ADDRESS_LIMIT, _word)

@@ -1,35 +1,90 @@
-"""What a wheel carries: with nothing of the checkout, the prober and the attack programs are there."""
+"""What a wheel carries, and that it works wherever pip puts it: with nothing of the checkout, the prober and
+the attack programs are there, and the two programs start isolated."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.conftest import HANG, ROOT
+from tests.integration.hostile import Hostile
 
 MAIN = "import sys; sys.path.insert(0, {place!r}); from sandbox.cli.ctl import main; sys.exit(main())"
+BASE = getattr(sys, "_base_executable", sys.executable)
+ANOTHER = 12345  # a user that has nothing
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The files of a wheel, as setup.py lays them out, and the core built in the checkout."""
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory that everybody may look into."""
     place = tmp_path_factory.mktemp("installed")
-    done = subprocess.run(
-        [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(place)],
-        cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    for core in (ROOT / "sandbox" / "_kernel").glob("_core*.so"):
-        shutil.copy2(core, place / "sandbox" / "_kernel")
+    for directory in (place, *place.parents[:3]):
+        if directory.stat().st_uid == os.geteuid() and directory.name.startswith(
+            ("pytest-", "popen-", "installed")
+        ):
+            directory.chmod(0o755)
     yield place
     shutil.rmtree(place)
+
+
+@pytest.fixture(scope="module")
+def wheel(place: Path) -> Path:
+    """The wheel, built once for all tests here."""
+    build, info = place / "build", place / "info"
+    info.mkdir()
+    words = [
+        *("setup.py", "-q", "build", "-b", str(build), "egg_info", "-e", str(info)),
+        *("bdist_wheel", "-d", str(place / "wheel"), "-b", str(place / "bdist")),
+    ]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=HANG, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    [wheel] = (place / "wheel").iterdir()
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, place: Path) -> Path:
+    """A wheel's files as an installer lays them out."""
+    files = place / "files"
+    words = ("--target", str(files))
+    pip(sys.executable, *words, str(wheel))
+    return files
+
+
+def pip(python: str, *words: str, **settings: str) -> None:
+    """Install without asking any index; what the package needs comes from this Python's own."""
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install",
+            "-q", "--no-index", "--no-deps", "--no-compile", "--break-system-packages", *words,
+        ],
+        capture_output=True, text=True, timeout=HANG, check=False, env={**os.environ, **settings},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def add_needed(packages: Path) -> None:
+    """Put what the package needs beside it."""
+    for name in ("_cffi_backend", "elftools"):
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        if spec.submodule_search_locations:
+            shutil.copytree(Path(spec.origin).parent, packages / name)
+        else:
+            shutil.copy2(spec.origin, packages)
 
 
 def sandboxctl(installed: Path, where: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -86,3 +141,182 @@ def test_what_is_not_there_is_one_line(gone: str, words: list[str], installed: P
     assert line.startswith("sandboxctl: the ")
     assert "not built" in line
     assert "run `python guests/build.py" in line
+
+
+# ---- wherever pip puts it ----
+
+SITE = f"lib/python3.{sys.version_info.minor}/site-packages"
+
+
+def _venv(wheel: Path, place: Path) -> tuple[Path, Path]:
+    subprocess.run([BASE, "-m", "venv", "--without-pip", str(place)], check=True, timeout=HANG)
+    pip(str(place / "bin" / "python"), str(wheel))
+    return place / "bin", place / SITE
+
+
+def _moved(wheel: Path, place: Path) -> tuple[Path, Path]:
+    _venv(wheel, place / "before")
+    (place / "before").rename(place / "after")
+    return place / "after" / "bin", place / "after" / SITE
+
+
+def _user(wheel: Path, place: Path) -> tuple[Path, Path]:
+    pip(BASE, "--user", str(wheel), PYTHONUSERBASE=str(place))
+    return place / "bin", place / SITE
+
+
+def _target(wheel: Path, place: Path) -> tuple[Path, Path]:
+    pip(BASE, "--target", str(place), str(wheel))
+    return place / "bin", place
+
+
+def _prefix(wheel: Path, place: Path) -> tuple[Path, Path]:
+    pip(BASE, "--prefix", str(place), "--ignore-installed", str(wheel))
+    [program] = place.rglob("bin/sandboxctl")
+    [package] = place.rglob("sandbox/isolated.py")
+    return program.parent, package.parents[1]
+
+
+WAYS: dict[str, Callable[[Path, Path], tuple[Path, Path]]] = {
+    "venv": _venv, "moved venv": _moved, "user": _user, "target": _target, "préfix": _prefix,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=list(WAYS))
+def programs(request: pytest.FixtureRequest, wheel: Path, place: Path) -> Path:
+    """The directory of the two programs, installed in one of the ways, in a path that needs quotes."""
+    where = place / f"it's “{request.param}” ünd so"
+    where.mkdir()
+    directory, packages = WAYS[request.param](wheel, where)
+    add_needed(packages)
+    return directory
+
+
+def test_it_starts_isolated(programs: Path, tmp_path: Path) -> None:
+    hostile = Hostile(tmp_path)
+    log = tmp_path / "log"
+    settings = hostile.settings()
+    env = {**os.environ, **settings["rest"], **settings["user-base"], **settings["interactive"]}
+    for words in (
+        ["run-untrusted-binary", "--audit", str(log), "--", "/bin/echo", "hi"],
+        ["sandboxctl", "audit", "verify", str(log)],
+        ["sandboxctl", "policy", "check", "ostoo"],
+    ):
+        done = subprocess.run(
+            [str(programs / words[0]), *words[1:]], cwd=hostile.place, env=env,
+            capture_output=True, text=True, timeout=HANG, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout
+    assert not hostile.marks()
+
+
+def test_by_a_link_and_as_another_user(programs: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(programs / "run-untrusted-binary")
+    other: dict[str, Any] = {"user": ANOTHER, "group": ANOTHER, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(
+        [str(link), "--audit", "-", "--", "/bin/echo", "hi"], cwd="/", env={"HOME": "/nonexistent"},
+        capture_output=True, text=True, timeout=HANG, check=False, **other,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "hi\n")
+
+
+def test_only_the_two_are_programs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        found = {
+            info.filename.rpartition("/")[2]: info.external_attr >> 16 & 0o777
+            for info in archive.infolist()
+            if ".data/scripts/" in info.filename
+        }
+    assert found == {"run-untrusted-binary": 0o755, "sandboxctl": 0o755, "ostoo-sandbox-start": 0o644}
+
+
+# ---- what is wrong with an installation is one line ----
+
+
+@pytest.fixture
+def broken(installed: Path, tmp_path: Path) -> Path:
+    """An installation of its own, without what it needs, for a Python that has nothing of that either."""
+    own = tmp_path / "own"
+    shutil.copytree(installed, own, ignore=shutil.ignore_patterns("programs", "prober"))
+    venv = tmp_path / "venv"
+    subprocess.run([BASE, "-m", "venv", "--without-pip", str(venv)], check=True, timeout=HANG)
+    start = own / "bin" / "ostoo-sandbox-start"
+    start.write_text(f"#!{venv}/bin/python\n{start.read_text().partition(chr(10))[2]}")
+    return own
+
+
+def said(program: Path, *words: str) -> tuple[int, str]:
+    done = subprocess.run([program, *words], capture_output=True, text=True, timeout=HANG, check=False)
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"{program.name}: ")
+    return done.returncode, line
+
+
+def test_without_what_it_needs(broken: Path) -> None:
+    status, line = said(broken / "bin" / "run-untrusted-binary", "--", "/bin/true")
+    assert (status, "pip install cffi" in line) == (125, True)
+    status, line = said(broken / "bin" / "sandboxctl", "doctor")
+    assert (status, "pip install cffi" in line) == (2, True)
+    add_needed(broken)
+    shutil.rmtree(broken / "elftools")
+    status, line = said(broken / "bin" / "run-untrusted-binary", "--audit", "/dev/null", "--", "/bin/true")
+    assert (status, "pip install pyelftools" in line) == (125, True)
+
+
+def test_without_its_package(broken: Path) -> None:
+    (broken / "sandbox" / "isolated.py").unlink()
+    status, line = said(broken / "bin" / "sandboxctl", "policy", "list")
+    assert (status, "install ostoo-sandbox again" in line) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "says"),
+    [
+        ("#!/nowhere/python", "/nowhere/python: No such file or directory; install ostoo-sandbox again"),
+        ("#!/bin/python\x1b[31m", "?[31m: No such file"),
+        ("#!/etc/passwd", "/etc/passwd: Permission denied"),
+        ("#!python", "does not name the Python it was installed for"),
+        ("#!/bin/sh\nexit 3", "does not name the Python it was installed for"),
+        ("", "does not name the Python it was installed for"),
+    ],
+)
+def test_without_its_python(first: str, says: str, broken: Path) -> None:
+    start = broken / "bin" / "ostoo-sandbox-start"
+    start.write_text(f"{first}\n")
+    status, line = said(broken / "bin" / "run-untrusted-binary", "--", "/bin/true")
+    assert (status, says in line) == (125, True), line
+
+
+def test_copied_alone(broken: Path, tmp_path: Path) -> None:
+    alone = shutil.copy2(broken / "bin" / "sandboxctl", tmp_path)
+    status, line = said(Path(alone), "--help")
+    assert (status, "cannot be copied alone" in line) == (2, True)
+
+
+@pytest.mark.parametrize("quote", ["", "'"], ids=["plain", "quoted"])
+def test_an_installer_that_starts_python_by_a_shell(quote: str, broken: Path) -> None:
+    """Some write such a first line where the interpreter's path is long or has a space in it."""
+    add_needed(broken)
+    start = broken / "bin" / "ostoo-sandbox-start"
+    rest = start.read_text().partition("\n")[2]
+    start.write_text(f"#!/bin/sh\n'''exec' {quote}{BASE}{quote} \"$0\" \"$@\"\n' '''\n{rest}")
+    done = subprocess.run(
+        [broken / "bin" / "sandboxctl", "policy", "list"],
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_it_starts_is_no_program(broken: Path) -> None:
+    start = broken / "bin" / "ostoo-sandbox-start"
+    done = subprocess.run(
+        [BASE, str(start), "sandboxctl"], capture_output=True, text=True, timeout=HANG, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "this is a part of ostoo-sandbox; run run-untrusted-binary or sandboxctl\n"
