@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -129,6 +130,7 @@ class _Run:
     def _begin(self, program: launch.Program, spec: calls.Spec) -> Ending:
         self.foreign = calls.children()
         self.account = cgroup.open_account(self.policy.limits.memory)
+        self._close()
         outlet = output.open_outlet(self.policy.limits.output)
         try:
             started = launch.start(spec._replace(output=outlet.output, cgroup=self.account.procs))
@@ -174,9 +176,22 @@ class _Run:
             calls.protect()
             _release_stdio()
             self.write_start(program, event.pid)
-            isolated.close()
 
         return self.supervisor.run(event, program.identity, begin, pump)
+
+    def _close(self) -> None:
+        """From here on this process and those it forks run nothing that the guest may write, also where the
+        tool is installed in such a place."""
+        if self.log.active:
+            elf.load()
+        isolated.close()
+        try:
+            calls.detach(os.path.realpath(sys.executable), self.allowed.get("write", ()))
+        except OSError as error:
+            raise SetupError(
+                f"the guest may write where this tool is installed, and its code cannot be copied: {error}; "
+                "install it elsewhere"
+            ) from None
 
     def patience_ns(self) -> int:
         """Until when a reader may keep us waiting; -1 for ever."""

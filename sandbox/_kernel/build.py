@@ -12,7 +12,9 @@ import cffi
 HERE = Path(__file__).resolve().parent
 
 # One translation unit, in this order: what one part defines, those after it use.
-PARTS = ("core.c", "descriptors.c", "child.c", "launch.c", "wait.c", "tracee.c", "pump.c", "landlock.c")
+PARTS = (
+    "core.c", "descriptors.c", "child.c", "launch.c", "wait.c", "tracee.c", "pump.c", "landlock.c", "detach.c",
+)  # fmt: skip
 
 
 def source() -> str:

@@ -369,6 +369,16 @@ def trace_exit(pid: int, *, wanted: bool) -> None:
     _check(lib.sb_trace_exit(pid, int(wanted)), "ptrace(PTRACE_SETOPTIONS)")
 
 
+def detach(program: str, places: tuple[str, ...]) -> None:
+    """Make memory of our own of all code of this process that lies beneath `places`: what is written to its
+    files then does not reach it any more. `program` is the file that this process runs.
+
+    For a process with one thread. Raises OSError.
+    """
+    paths = [ffi.new("char[]", os.fsencode(place)) for place in places]
+    _check(lib.sb_detach(os.fsencode(program), ffi.new("const char *[]", paths), len(paths)), "mremap")
+
+
 def landlock_abi() -> int:
     """The kernel's Landlock ABI version, 0 where there is none (landlock_create_ruleset(2))."""
     abi: int = lib.sb_landlock_abi()

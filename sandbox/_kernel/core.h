@@ -78,6 +78,7 @@ int sb_kill(int pid, int signo);
 int sb_trace_exit(int pid, int wanted);
 int sb_pump(const int *from, const int *to, int count, uint64_t limit);
 int sb_landlock_abi(void);
+int sb_detach(const char *program, const char *const *places, int count);
 int sb_landlock_ruleset(uint64_t files, uint64_t network, uint64_t scoped);
 int sb_landlock_path(int ruleset, int fd, uint64_t rights);
 int sb_landlock_port(int ruleset, uint64_t port, uint64_t rights);

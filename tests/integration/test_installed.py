@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,14 +26,10 @@ ANOTHER = 12345  # a user that has nothing
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory that everybody may look into."""
-    place = tmp_path_factory.mktemp("installed")
-    for directory in (place, *place.parents[:3]):
-        if directory.stat().st_uid == os.geteuid() and directory.name.startswith(
-            ("pytest-", "popen-", "installed")
-        ):
-            directory.chmod(0o755)
+def place() -> Iterator[Path]:
+    """A directory that everybody may look into; those of pytest's are closed whenever a pytest starts."""
+    place = Path(tempfile.mkdtemp(prefix="installed-"))
+    place.chmod(0o755)
     yield place
     shutil.rmtree(place)
 
@@ -211,15 +208,17 @@ def test_it_starts_isolated(programs: Path, tmp_path: Path) -> None:
     assert not hostile.marks()
 
 
-def test_by_a_link_and_as_another_user(programs: Path, tmp_path: Path) -> None:
-    link = tmp_path / "link"
+def test_by_a_link_and_as_another_user(programs: Path) -> None:
+    link = programs.parent / "link"
     link.symlink_to(programs / "run-untrusted-binary")
-    other: dict[str, Any] = {"user": ANOTHER, "group": ANOTHER, "extra_groups": []} if os.geteuid() == 0 else {}
+    other: dict[str, Any] = (
+        {"user": ANOTHER, "group": ANOTHER, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
     done = subprocess.run(
         [str(link), "--audit", "-", "--", "/bin/echo", "hi"], cwd="/", env={"HOME": "/nonexistent"},
         capture_output=True, text=True, timeout=HANG, check=False, **other,
     )  # fmt: skip
-    assert (done.returncode, done.stdout) == (0, "hi\n")
+    assert (done.returncode, done.stdout) == (0, "hi\n"), done.stderr
 
 
 def test_only_the_two_are_programs(wheel: Path) -> None:
@@ -230,6 +229,47 @@ def test_only_the_two_are_programs(wheel: Path) -> None:
             if ".data/scripts/" in info.filename
         }
     assert found == {"run-untrusted-binary": 0o755, "sandboxctl": 0o755, "ostoo-sandbox-start": 0o644}
+
+
+REWRITING = """
+import os, subprocess, sys
+def content(name, size):
+    return b"\\xcc" * size if name.endswith(".so") else b"open('PWNED', 'w')\\n" * (1 + size // 19)
+for directory, _, names in os.walk(sys.argv[1]):
+    for name in names:
+        with open(os.path.join(directory, name), "r+b") as file:
+            file.write(content(name, os.fstat(file.fileno()).st_size))
+print("rewritten", flush=True)
+for _ in range(3):
+    subprocess.run(["/bin/true"], check=True)
+    try:
+        os.chmod("/etc/passwd", 0)
+    except OSError:
+        pass
+sys.exit(3)
+"""
+
+
+def test_a_guest_that_rewrites_the_tool(broken: Path, tmp_path: Path, python: str) -> None:
+    """A project with the tool in it, as in a virtual environment there, under `workspace`: the run that is
+    under way is what it was. (What is started there afterwards is the guest's.)"""
+    add_needed(broken)
+    log = tmp_path / "log"
+    words = ["-p", "workspace", "--cwd", str(broken), "--audit", str(log), "--output", "1MiB", "--"]
+    command = [str(broken / "bin" / "run-untrusted-binary"), *words]
+    subprocess.run([*command, "/bin/true"], check=True, timeout=HANG)  # compiles what it loads
+    for path in (broken, *broken.rglob("*")):
+        path.chmod(0o777)
+    done = subprocess.run(
+        [*command, python, "-I", "-S", "-c", REWRITING, str(broken)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=HANG, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, "rewritten\n"), done.stderr
+    assert (broken / "sandbox" / "runner.py").read_bytes().startswith(b"open(")
+    records = [json.loads(line) for line in log.read_text().splitlines()]
+    assert records[-1]["event"] == "end"
+    assert sum(record["event"] == "exec" for record in records) == 3
+    assert not list(tmp_path.rglob("PWNED"))
 
 
 # ---- what is wrong with an installation is one line ----
