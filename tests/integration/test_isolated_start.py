@@ -84,6 +84,28 @@ def test_nothing_of_it_runs_in_what_they_start(command: str, hostile: Hostile) -
     assert not hostile.marks()
 
 
+# In a PID namespace that keeps the outer /proc: /proc/self is missing there.
+WITHOUT_PROC = """
+import ctypes, os, sys
+if ctypes.CDLL(None).unshare(0x20000000 | (0 if os.geteuid() == 0 else 0x10000000)):
+    sys.exit(77)
+child = os.fork()
+if child == 0:
+    assert not os.path.exists("/proc/self")
+    os.execv(sys.argv[1], ["other", *sys.argv[2:]])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_the_launcher_finds_itself_without_proc(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(BIN / "sandboxctl")
+    done = ran([sys.executable, "-c", WITHOUT_PROC, "./link", "policy", "list"], tmp_path)
+    if done.returncode == 77:
+        pytest.skip("no PID namespace can be made here")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "ostoo" in done.stdout
+
+
 def test_python_m_sandbox(hostile: Hostile) -> None:
     words = [sys.executable, "-I", "-m", "sandbox", "--audit", "/dev/null", "--", "/bin/echo", "hi"]
     done = ran(words, hostile.place, hostile.settings()["path"])

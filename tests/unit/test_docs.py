@@ -134,7 +134,7 @@ def test_options_are_those_of_the_program(documented: set[str], there: set[str])
 
 
 # Of other programs, which a page may tell you to use.
-FOREIGN_OPTIONS = {"--user", "--scope", "--cgroupns", "--security-opt"}
+FOREIGN_OPTIONS = {"--user", "--target", "--scope", "--cgroupns", "--security-opt"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
