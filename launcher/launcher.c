@@ -36,7 +36,7 @@ static void fail(const char *format, ...)
     exit(FAILED);
 }
 
-/* In a PID namespace that still has the outer /proc, /proc/self is missing or another process. */
+/* In a PID namespace that has another one's /proc, /proc/self is missing or not to be trusted. */
 static int proc_is_ours(void)
 {
     char text[32];
