@@ -155,19 +155,19 @@ def place_of(name: str) -> Path:
 
 @pytest.fixture
 def packages(tmp_path: Path) -> Path:
-    """A directory with this package and what it needs, as on somebody's PYTHONPATH."""
-    place = tmp_path / "packages"
-    place.mkdir()
+    """A directory with this package, as on somebody's PYTHONPATH; `needed` beside it has what it needs."""
+    place, needed = tmp_path / "packages", tmp_path / "needed"
+    needed.mkdir()
     shutil.copytree(ROOT / "sandbox", place / "sandbox", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "policies", place / "policies")
     for name in ("_cffi_backend", "elftools"):
-        (place / place_of(name).name).symlink_to(place_of(name))
+        (needed / place_of(name).name).symlink_to(place_of(name))
     return place
 
 
 def host(packages: Path, code: str = RUN, *, option: str = "-P") -> list[str]:
     """A Python with nothing installed that has the packages at the end of its path."""
-    begin = f"import sys; sys.path.append({str(packages)!r}); "
+    begin = f"import sys; sys.path += {[str(packages), str(packages.parent / 'needed')]}; "
     return [getattr(sys, "_base_executable", sys.executable), option, "-S", "-c", begin + code]
 
 
@@ -196,7 +196,7 @@ except sandbox.SandboxError as error:
 
 
 def test_a_missing_package_is_no_fault_of_the_program(packages: Path, tmp_path: Path) -> None:
-    (packages / "elftools").unlink()
+    (packages.parent / "needed" / "elftools").unlink()
     done = ran(host(packages, TOLD), tmp_path)
     assert done.stdout.startswith("setup-error the installation lacks pyelftools: ")
     assert done.stdout.endswith("pip install pyelftools\n")
@@ -204,7 +204,7 @@ def test_a_missing_package_is_no_fault_of_the_program(packages: Path, tmp_path: 
 
 
 def test_a_worker_that_cannot_load_the_core(packages: Path, tmp_path: Path) -> None:
-    [core] = packages.glob("_cffi_backend*")
+    [core] = (packages.parent / "needed").glob("_cffi_backend*")
     gone = f"\nimport os, sandbox.client\nos.unlink({str(core)!r})\n"
     done = ran(host(packages, gone + TOLD), tmp_path)
     assert done.stdout.startswith("SetupError the installation lacks cffi: ")
