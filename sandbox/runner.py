@@ -115,7 +115,7 @@ class _Run:
             return self._launch(program)
         finally:
             self.account.close()
-            if self.scratch is not None and not self.scratch.remove(calls.control_pending):
+            if self.scratch is not None and not self.scratch.remove(lambda: _is_over(self.patience_ns())):
                 self.warning = f"the scratch directory {self.scratch.path} could not be removed"
 
     def _launch(self, program: launch.Program) -> Ending:
