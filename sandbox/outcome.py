@@ -20,8 +20,9 @@ class Deed(NamedTuple):
     """A change of a file's mode, owner or times that the supervisor makes for a guest.
 
     `path` is relative to descriptor `dirfd` of the guest (-100: its working directory); None is `dirfd`
-    itself. `follow`: a link at the end is followed. `values`: the mode; (uid, gid); or seconds and
-    nanoseconds of access and of modification.
+    itself, also where it was opened with O_PATH if `any_kind`. `follow`: a link at the end is followed.
+    `values`: the mode; (uid, gid); or seconds and nanoseconds of access and of modification, as utimensat(2)
+    takes them.
     """
 
     kind: Literal["mode", "owner", "times"]
@@ -29,6 +30,7 @@ class Deed(NamedTuple):
     path: bytes | None
     follow: bool = True
     values: tuple[int, ...] = ()
+    any_kind: bool = False
 
 
 class Allow(NamedTuple):

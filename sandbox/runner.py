@@ -102,7 +102,7 @@ class _Run:
         self.enforcement = dict(_ALWAYS)
         self.scratch: scratch.Scratch | None = None
         self.warning = ""
-        self.becomes = False
+        self.user: tuple[int, int] | None = None
         self.uid = os.geteuid()
         self.foreign: set[int] = set()
         self.allowed: dict[Right, tuple[str, ...]] = {}
@@ -151,7 +151,7 @@ class _Run:
             return self._supervise(program, started.event, outlet.pump)
         except ExecFailedError as error:
             places = self.allowed.get("exec")
-            text = launch.exec_failure(program, error.error, places, other_user=self.becomes)
+            text = launch.exec_failure(program, error.error, places, other_user=self.user is not None)
             raise NotRunnableError(text) from None
 
     def _too_large(self, program: launch.Program) -> Ending:
@@ -165,8 +165,8 @@ class _Run:
     def _supervise(self, program: launch.Program, event: calls.RawEvent, pump: int) -> Ending:
         self.supervisor = Supervisor(
             self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
-            paths=self.allowed if self.log.active else None,
-            scratch=self.scratch.path if self.scratch else "", foreign=self.foreign,
+            places=self.allowed, scratch=self.scratch.path if self.scratch else "", foreign=self.foreign,
+            user=self.user,
             realm=Realm(self.allowed.get("write") if self.policy.files else None, self.uid),
             out_of_memory=self.account.is_over,
             memory_kept=self.account.enforcement == cgroup.FULL,
@@ -207,7 +207,7 @@ class _Run:
 
     def _spec(self, program: launch.Program) -> calls.Spec:
         user = identity.choose(self.request.user, keep_root="root" in self._waivers())
-        self.becomes = user is not None
+        self.user = user
         self.uid = os.geteuid() if user is None else user[0]
         self._define_places(program, user)
         env = launch.environment(self.policy.environment, self.request.env, self.outer)

@@ -13,8 +13,8 @@ HERE = Path(__file__).resolve().parent
 
 # One translation unit, in this order: what one part defines, those after it use.
 PARTS = (
-    "core.c", "descriptors.c", "child.c", "launch.c", "wait.c", "tracee.c", "pump.c", "landlock.c",
-    "detach.c",
+    "core.c", "descriptors.c", "child.c", "launch.c", "wait.c", "tracee.c", "behalf.c", "pump.c",
+    "landlock.c", "detach.c",
 )  # fmt: skip
 
 

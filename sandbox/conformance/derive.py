@@ -92,10 +92,7 @@ class _Prober:
     def is_directory(self, fd: int) -> bool | None:
         return None
 
-    def may_execute(self, path: bytes) -> bool:
-        return False
-
-    def file_head(self, path: bytes, length: int) -> bytes | None:
+    def program_head(self, path: bytes, length: int) -> bytes | None:
         return None
 
 

@@ -34,10 +34,11 @@ def judge(policy: Policy, call: Call, view: GuestView, allowed: Allow) -> Verdic
         path = view.read_string(call.args[0])
     except ProcessLookupError:
         raise
-    except OSError as error:
-        return Refuse(error.errno or errno.EFAULT, allowed.rule)
-    head = view.file_head(path, 20)
-    if head is None and path and view.may_execute(path):
+    except OSError:
+        return allowed  # the kernel has the errno, or reads what we cannot
+    try:
+        head = view.program_head(path, 20)
+    except PermissionError:
         # Nobody could look at what runs then: a process running a file it may not read is undumpable.
         return Refuse(errno.EACCES, "exec-unreadable")
     if head is not None and head.startswith(b"\x7fELF") and not is_x86_64_elf(head):

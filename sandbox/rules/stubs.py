@@ -67,7 +67,10 @@ def _elf_exec(rule: str, call: Call, view: GuestView) -> Verdict:
         raise
     except OSError as error:
         return Refuse(error.errno or errno.EFAULT, rule)
-    head = view.file_head(path, 20)
+    try:
+        head = view.program_head(path, 20)
+    except PermissionError:
+        return Refuse(errno.EACCES, "exec-unreadable")
     if head is not None and not is_x86_64_elf(head):
         return Refuse(errno.ENOEXEC, rule)
     return Refuse(errno.EINVAL, rule) if too_many else Allow(rule)

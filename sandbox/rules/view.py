@@ -43,8 +43,7 @@ class GuestView(Protocol):
     def is_directory(self, fd: int) -> bool | None:
         """Whether an open descriptor of the guest is a directory; None where there is no such descriptor."""
 
-    def may_execute(self, path: bytes) -> bool:
-        """Whether the guest may execute the file it would find by this path (access(2), X_OK)."""
-
-    def file_head(self, path: bytes, length: int) -> bytes | None:
-        """The first bytes of a regular file as the guest would find it by this path; None if unreadable."""
+    def program_head(self, path: bytes, length: int) -> bytes | None:
+        """The first bytes of the file that an execve of this path would run. None where the guest may execute
+        nothing there, which is the kernel's to say. Raises PermissionError for a program that can be executed
+        and not be read, by the guest or by us."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from sandbox._kernel import calls
 from sandbox._kernel.calls import PATH_MAX
@@ -23,7 +23,10 @@ SHOWN_OF_ARGUMENTS = 32 * 1024
 ENAMETOOLONG = 36
 
 
-def reader(view: GuestView) -> Callable[[int], str | None]:
+Reader = Callable[[int], str | None]
+
+
+def reader(view: GuestView) -> Reader:
     """How a record's arguments get at guest strings: None where they cannot be read."""
 
     def read(address: int) -> str | None:
@@ -57,7 +60,7 @@ def request(call: Call, view: GuestView) -> dict[str, Any]:
     return {"path": read(call.args[at]) or "", "argv": _arguments(call.args[at + 1], view, read)}
 
 
-def _arguments(vector: int, view: GuestView, read: Callable[[int], str | None]) -> list[str]:
+def _arguments(vector: int, view: GuestView, read: Reader) -> list[str]:
     found: list[str] = []
     left = SHOWN_OF_ARGUMENTS
     try:
@@ -72,28 +75,33 @@ def _arguments(vector: int, view: GuestView, read: Callable[[int], str | None]) 
     return [*found, "…"]
 
 
-class Image(NamedTuple):
-    """The file a task runs, as /proc/PID/exe leads to it."""
+class Image:
+    """The file a task runs, open while this context is: all that is said of it is said of one file. `native`
+    is False, too, for a file that cannot be read: its task's memory could not be read either."""
 
-    path: str
-    device: int
-    inode: int
-    native: bool
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.identity, self.native = (0, 0), False
+        if fd >= 0:
+            facts = os.fstat(fd)
+            self.identity = (facts.st_dev, facts.st_ino)
+            self.native = is_x86_64_elf(os.pread(fd, 20, 0))
+
+    def __enter__(self) -> Image:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
 
     def facts(self) -> dict[str, Any] | None:
         """The `elf` object of the audit record, or None where the file cannot be read."""
         from sandbox import elf
 
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return None
-        try:
-            return elf.facts(fd, elf.MAX_HASHED_OF_GUEST).as_dict()
+            return elf.facts(self._fd, elf.MAX_HASHED_OF_GUEST).as_dict() if self._fd >= 0 else None
         except SandboxError:
             return None
-        finally:
-            os.close(fd)
 
 
 def handles(tid: int, signo: int) -> bool:
@@ -108,20 +116,11 @@ def handles(tid: int, signo: int) -> bool:
 
 
 def inspect(pid: int) -> Image:
-    """The image of a task at its exec stop. Raises ProcessLookupError if the task vanished.
-
-    `native` is False, too, for a file that cannot be read: its task's memory could not be read either.
-    """
-    path = f"/proc/{pid}/exe"
+    """The image of a task at its exec stop. Raises ProcessLookupError if the task vanished."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        return Image(os.open(f"/proc/{pid}/exe", os.O_RDONLY | os.O_CLOEXEC))
     except FileNotFoundError:
         calls.registers(pid)  # of a task that vanished there are none
         raise InternalError(f"{path} is not there: what runs cannot be seen in this /proc") from None
     except OSError:
-        return Image(path, 0, 0, native=False)
-    try:
-        facts = os.fstat(fd)
-        return Image(path, facts.st_dev, facts.st_ino, is_x86_64_elf(os.pread(fd, 20, 0)))
-    finally:
-        os.close(fd)
+        return Image(-1)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from sandbox import rules
 from sandbox._kernel import calls
+from sandbox._kernel.behalf import GuestRights
 from sandbox.errors import InternalError, SandboxError
 from sandbox.outcome import Allow, Kill, Refuse, Return, Rewrite, Verdict
 from sandbox.policy.model import Policy
@@ -25,9 +26,10 @@ from sandbox.supervisor.file_size import SIGXFSZ, is_reached
 from sandbox.supervisor.metadata import Realm, perform
 from sandbox.supervisor.meter import Passed
 from sandbox.supervisor.recorder import Recorder
+from sandbox.supervisor.refusals import PathRefusals
 from sandbox.supervisor.shutdown import Shutdown
 from sandbox.supervisor.stops import Exited, ExitStop, Killed, NoneLeft, Stop, TraceeStop, classify
-from sandbox.supervisor.tracee import Stopped, Task, Tasks
+from sandbox.supervisor.tracee import Stopped, Strings, Task, Tasks
 from sandbox.supervisor.view import StopView
 from sandbox.syscalls import table
 from sandbox.syscalls.call import Call, on_vsyscall_page
@@ -47,17 +49,18 @@ class Supervisor:
         *,
         started_ns: int,
         watch_all: bool = False,
-        paths: dict[files.Right, tuple[str, ...]] | None = None,
+        places: dict[files.Right, tuple[str, ...]] | None = None,
         scratch: str = "",
         foreign: set[int] | None = None,
         realm: Realm | None = None,
+        user: tuple[int, int] | None = None,
         out_of_memory: Callable[[], bool] = lambda: False,
         memory_kept: bool = False,
     ) -> None:
-        """`paths`: what `[files]` allows, by right, where refusals of paths are to be recorded; `scratch`:
-        the run's own directory; `foreign`: children this process had before the run; `realm`: where files'
-        modes and times may be changed; `out_of_memory`: whether the kernel has killed guests at the limit on
-        memory; `memory_kept`: it keeps all of that limit."""
+        """`places`: what `[files]` allows, by right, where Landlock confines files; `scratch`: the run's own
+        directory; `foreign`: children this process had before the run; `realm`: where files' modes and times
+        may be changed; `user`: uid and gid of the guests, where they are not ours; `out_of_memory`: whether
+        the kernel has killed guests at the limit on memory; `memory_kept`: it keeps all of that limit."""
         self.policy = policy
         self.recorder = recorder
         self.tasks = Tasks()
@@ -74,9 +77,9 @@ class Supervisor:
         self._identity = (0, 0)
         self._watch_all = watch_all
         self._realm = realm or Realm((), -1)
-        self._allowed: dict[files.Right, tuple[str, ...]] = paths or {}
-        self._scratch = scratch
-        self._path_calls = files.CALLS if paths else frozenset[int]()
+        self._rights = GuestRights(user)
+        self._executable = places["exec"] if places else None
+        self._refusals = PathRefusals(recorder, places or {}, scratch)
 
     def run(
         self, first: calls.RawEvent, identity: tuple[int, int], begin: Callable[[], None], pump: int = 0
@@ -183,20 +186,20 @@ class Supervisor:
         task = stopped.task
         if task.launching:
             return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
-        view = StopView(stopped, self.tasks, self.births.making)
+        view = self._view(stopped)
         outside = None
         verdict = rules.judge(self.policy, call, view)
         if isinstance(verdict, Return) and verdict.deed is not None:
-            result, outside = perform(verdict.deed, stopped.tid, view.as_seen_here, self._realm)
+            result, outside = perform(verdict.deed, view.caller, self._realm)
             verdict = Refuse(-result, verdict.rule) if result < 0 else verdict._replace(deed=None)
         if on_vsyscall_page(call):
             return self._on_vsyscall(stopped, call, verdict, view)
         self._flush_watched(stopped.task)
         if isinstance(verdict, Allow) and self._watch_all:
             verdict = verdict._replace(watch=True)
-        if isinstance(verdict, Allow) and call.nr in self._path_calls:
-            self._note_paths(stopped, call, verdict, view)
-            if not (verdict.watch or call.nr in rules.SUPERVISED):
+        if isinstance(verdict, Allow | Rewrite) and call.nr in self._refusals.calls:
+            self._refusals.note(task, call, verdict, view)
+            if isinstance(verdict, Allow) and not (verdict.watch or call.nr in rules.SUPERVISED):
                 return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         fields = self.recorder.judged(task, call, verdict, images.reader(view))
         if outside is not None and isinstance(verdict, Refuse):
@@ -223,12 +226,10 @@ class Supervisor:
             fields, task.watching = task.watching, None
             self.recorder.call(fields)
 
-    def _note_paths(self, stopped: Stopped, call: Call, verdict: Allow, view: StopView) -> None:
-        """Remember which path `[files]` does not cover, should the kernel refuse the call."""
-        found = files.refused(call, self._allowed, view.find, self._scratch)
-        if found:
-            fields = self.recorder.fields(stopped.task, call, verdict, images.reader(view))
-            stopped.task.path_refusal = (fields, found)
+    def _view(self, stopped: Stopped, strings: Strings | None = None) -> StopView:
+        return StopView(
+            stopped, self.tasks, self.births.making, self._rights, self._executable, strings
+        )  # fmt: skip
 
     def _apply(self, stopped: Stopped, call: Call, verdict: Verdict, view: StopView) -> Next:
         if isinstance(verdict, Allow):
@@ -236,7 +237,7 @@ class Supervisor:
                 return rewrite(stopped, call, changes)
             if call.nr in images.EXEC_CALLS:
                 self._before_exec(stopped.task, call, view)
-            if stopped.task.path_refusal is not None:
+            if stopped.task.path_call is not None:
                 return Resume(stopped.spend(), calls.PTRACE_SYSCALL)
         if isinstance(verdict, Kill):
             self.endings.killed_by_policy(stopped.task.tgid, verdict.rule)
@@ -261,10 +262,9 @@ class Supervisor:
         if task.watching is not None:
             fields, task.watching = task.watching, None
             self.recorder.call(fields, rval)
-        if task.path_refusal is not None:
-            (fields, refusal), task.path_refusal = task.path_refusal, None
-            if rval in files.LANDLOCK_ERRORS:
-                self.recorder.path_refused(fields, refusal, rval)
+        if task.path_call is not None:
+            noted, task.path_call = task.path_call, None
+            self._refusals.returned(task, noted, rval, self._view(stopped, noted.strings))
         self.births.on_return(stopped)
         return Resume(stopped.spend())
 
@@ -298,24 +298,30 @@ class Supervisor:
             self.tasks.rename(former, pid)
         stopped = self._stopped(pid)
         task = stopped.task
-        task.restore, task.path_refusal = {}, None
+        task.restore, task.path_call = {}, None
         self.endings.forget_sigsys(task.tgid)
-        image = images.inspect(pid)
+        with images.inspect(pid) as image:
+            if not self._is_expected(task, image):
+                return Rest()
+            if task.image is not None and self.recorder.active:
+                self.recorder.exec(task, task.image["path"], task.image["argv"], image.facts())
+        task.image = None
+        if not self.policy.process.vdso:
+            calls.hide_auxv(pid, stopped.registers().rsp)
+        self.births.on_exec(task)
+        return Resume(stopped.spend())
+
+    def _is_expected(self, task: Task, image: images.Image) -> bool:
+        """Whether the image may run; else its process is killed."""
         if task.launching:
-            if (image.device, image.inode) != self._identity:
+            if image.identity != self._identity:
                 raise InternalError("another file than the one that was checked is running")
             task.launching = False
         elif not image.native:
             self.endings.violation("an image of a foreign machine", "exec-foreign")
             self.shutdown.send(task.tgid, SIGKILL)
-            return Rest()
-        if not self.policy.process.vdso:
-            calls.hide_auxv(pid, stopped.registers().rsp)
-        if task.image is not None and self.recorder.active:
-            self.recorder.exec(task, task.image["path"], task.image["argv"], image.facts())
-            task.image = None
-        self.births.on_exec(task)
-        return Resume(stopped.spend())
+            return False
+        return True
 
     # ---- ends ----
 

@@ -28,6 +28,10 @@ AT_MOST_OWED = 4096
 MOST_NAMES = 1000
 OTHER_NAMES = "syscall_other"
 
+UNEXPLAINED = "files.other"
+"""The rule of a call that the kernel refused though `[files]` allows the path that was read, or none could be
+read: by the file's own permissions, or another path stood there when the kernel looked."""
+
 Reader = Callable[[int], str | None]
 """How the text at an address of the guest is had; None where it cannot be read."""
 
@@ -150,15 +154,18 @@ class Recorder:
             key = (name, verdict.rule, verdict.errno)
             self.refusals[key] = self.refusals.pop(key, 0) + 1
 
-    def path_refused(self, fields: dict[str, Any], refusal: Refusal, error: int) -> None:
-        """Landlock refused a call: its record once more, with the path it wanted and what would allow it."""
-        rule, errno_ = f"files.{refusal.right}", -error
+    def path_refused(self, fields: dict[str, Any], refusal: Refusal | None, error: int) -> None:
+        """The kernel refused a call: its record once more, with the path it wanted and what would allow it.
+        None: `[files]` does not tell why, and no hint is made of it."""
+        rule, errno_ = f"files.{refusal.right}" if refusal else UNEXPLAINED, -error
         self.refused += 1
         per_call = self.counts.setdefault(fields["call"], {})
         per_call["refuse"] = per_call.get("refuse", 0) + 1
-        self.refusals[fields["call"], rule, errno_] = 1
         fields |= {"verdict": "refuse", "errno": errnos.errno_name(errno_), "rule": rule}
-        self.call(fields | self.named((fields["call"], rule, errno_), refusal))
+        if refusal:
+            self.refusals[fields["call"], rule, errno_] = 1
+            fields |= self.named((fields["call"], rule, errno_), refusal)
+        self.call(fields)
 
     def named(self, refused: tuple[str, str, int], refusal: Refusal) -> dict[str, str]:
         """The fields that name a path; of what was refused so, the options that allow the last are kept."""

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox._kernel import calls
 from sandbox.errors import InternalError
-from sandbox.rules.files import Refusal
+from sandbox.outcome import Allow, Rewrite
+from sandbox.syscalls.call import Call
 
 _ALL_SIGNALS = (1 << 64) - 1
+
+
+Strings = dict[int, bytes | OSError]
+"""What was read at addresses of a guest, or why it could not be read."""
+
+
+class PathCall(NamedTuple):
+    """A call with paths under way: as it was judged, and the strings that were read then."""
+
+    call: Call
+    verdict: Allow | Rewrite
+    strings: Strings
 
 
 class Task:
@@ -20,7 +33,7 @@ class Task:
         "image",
         "killed_by",
         "launching",
-        "path_refusal",
+        "path_call",
         "ppid",
         "restore",
         "signalled",
@@ -37,7 +50,7 @@ class Task:
         self.restore: dict[str, int] = {}
         self.image: dict[str, Any] | None = None
         self.watching: dict[str, Any] | None = None
-        self.path_refusal: tuple[dict[str, Any], Refusal] | None = None
+        self.path_call: PathCall | None = None
         self.killed_by: str | None = None
         self.signalled = 0
         self.blocked_since = 0

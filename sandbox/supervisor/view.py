@@ -6,20 +6,35 @@ import os
 import stat
 from collections.abc import Callable
 
-from sandbox.rules.files import AT_FDCWD, Found, Wanted
+from sandbox._kernel import behalf
+from sandbox._kernel.behalf import GuestRights
+from sandbox.rules.files import AT_FDCWD, Found, Wanted, covered
 from sandbox.supervisor import paths
-from sandbox.supervisor.tracee import Stopped, Tasks
+from sandbox.supervisor.paths import Caller
+from sandbox.supervisor.tracee import Stopped, Strings, Tasks
 
 
 class StopView:
     """Facts about the task of one stop. Strings are read from the guest once and remembered, so what is
-    judged is what is recorded. `making` says how many tasks are under way that `tasks` does not hold yet."""
+    judged is what is recorded; `strings` are those of an earlier stop of the same call. `making` says how
+    many tasks are under way that `tasks` does not hold yet; `rights` are the guests', and `executable` the
+    places where Landlock lets them execute (None: anywhere)."""
 
-    def __init__(self, stopped: Stopped, tasks: Tasks, making: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        stopped: Stopped,
+        tasks: Tasks,
+        making: Callable[[], int],
+        rights: GuestRights,
+        executable: tuple[str, ...] | None,
+        strings: Strings | None = None,
+    ) -> None:
         self._stopped = stopped
         self._making = making
         self._tasks = tasks
-        self._strings: dict[int, bytes] = {}
+        self._rights = rights
+        self._executable = executable
+        self.strings: Strings = {} if strings is None else strings
 
     @property
     def pid(self) -> int:
@@ -62,9 +77,21 @@ class StopView:
         return self._stopped.read(address, length)
 
     def read_string(self, address: int) -> bytes:
-        if address not in self._strings:
-            self._strings[address] = self._stopped.read_string(address)
-        return self._strings[address]
+        found = self.try_string(address)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    def try_string(self, address: int) -> bytes | OSError:
+        """`read_string`, or what it would raise; but raises ProcessLookupError."""
+        if address not in self.strings:
+            try:
+                self.strings[address] = self._stopped.read_string(address)
+            except ProcessLookupError:
+                raise
+            except OSError as error:
+                self.strings[address] = error
+        return self.strings[address]
 
     def is_directory(self, fd: int) -> bool | None:
         try:
@@ -72,11 +99,51 @@ class StopView:
         except OSError:
             return None
 
-    def may_execute(self, path: bytes) -> bool:
-        return os.access(self.as_seen_here(path), os.X_OK, effective_ids=True)
+    def program_head(self, path: bytes, length: int) -> bytes | None:
+        fd = self._open_program(path)
+        if fd < 0:
+            return None
+        try:
+            with self._rights:
+                return self._head(fd, length)
+        finally:
+            os.close(fd)
 
-    def file_head(self, path: bytes, length: int) -> bytes | None:
-        return regular_file_head(self.as_seen_here(path), length)
+    def _open_program(self, path: bytes) -> int:
+        """An O_PATH descriptor of what an execve would run; -1 where it would run nothing."""
+        try:
+            fd = paths.open_path(self.caller, AT_FDCWD, path)
+        except (OSError, ValueError):
+            return -1
+        place = os.readlink(f"/proc/self/fd/{fd}")
+        if self._executable is None or covered(place, self._executable):
+            return fd
+        os.close(fd)
+        return -1
+
+    def _head(self, fd: int, length: int) -> bytes | None:
+        if not stat.S_ISREG(os.fstat(fd).st_mode) or not behalf.may_execute(fd):
+            return None
+        try:
+            file = behalf.reopen(fd)
+        except PermissionError:
+            if self._rights.less:
+                return None  # we can read it once it runs
+            raise
+        except OSError:
+            return None
+        try:
+            return os.read(file, length)
+        except OSError:
+            return None
+        finally:
+            os.close(file)
+
+    @property
+    def caller(self) -> Caller:
+        """Whose paths they are."""
+        tid, task = self._stopped.tid, self._stopped.task
+        return Caller(tid, task.tgid, self._rights, lambda pid: self._tasks.get(pid) is not None)
 
     def find(self, wanted: Wanted) -> Found | None:
         """Where a path of the call leads, as the kernel would find it; None where it cannot be told."""
@@ -84,20 +151,8 @@ class StopView:
             path = self.read_string(wanted.address)
         except OSError:
             return None
-        if wanted.dirfd != AT_FDCWD and not path.startswith(b"/"):
-            path = b"/proc/%d/fd/%d/%s" % (self._stopped.tid, wanted.dirfd, path)
-        else:
-            path = self.as_seen_here(path)
-        return paths.find_name(path) if wanted.name else paths.find(path)
-
-    def as_seen_here(self, path: bytes) -> bytes:
-        """A path of the guest's, from its working directory, as the supervisor finds the same file."""
-        # By the task's own id: where a process's first thread has ended, /proc/PID has no files any more.
-        me = b"/proc/%d" % self._stopped.tid
-        for own in (b"/proc/self/", b"/proc/thread-self/"):
-            if path.startswith(own):
-                return me + b"/" + path[len(own) :]
-        return path if path.startswith(b"/") else me + b"/cwd/" + path
+        look = paths.find_name if wanted.name else paths.find
+        return look(self.caller, wanted.dirfd, path)
 
 
 def process_state(pid: int) -> tuple[str, int]:
@@ -124,19 +179,3 @@ def _group_of(pid: int) -> int:
         return os.getpgid(pid)
     except ProcessLookupError:
         return 0
-
-
-def regular_file_head(path: bytes | str, length: int) -> bytes | None:
-    """The first bytes of a regular file, or None; opens nothing else (a FIFO would block, a device act)."""
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            return None
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except (OSError, ValueError):
-        return None
-    try:
-        return os.read(fd, length)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
