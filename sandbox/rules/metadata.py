@@ -96,6 +96,8 @@ def times(wish: Emulate, call: Call, view: GuestView) -> Verdict:
     values = tuple(one for both in pair for one in both)
     # With AT_FDCWD a null path is a bad address like any other (fs/utimes.c, do_utimes).
     if with_dirfd and address == 0 and dirfd != AT_FDCWD:
+        if flags:
+            return Refuse(errno.EINVAL, wish.rule)
         return Return(0, wish.rule, deed=Deed("times", dirfd, None, values=values))
     deed = _deed("times", dirfd, _path(view, address, flags), flags, values)
     return Return(0, wish.rule, deed=deed)
