@@ -190,7 +190,9 @@ def test_a_path_in_memory_that_only_the_kernel_reads(protection: str, tmp_path: 
 
 def test_a_racing_path_cannot_avoid_a_record(run: Any, tmp_path: Path) -> None:
     """Another task exchanges a path that [files] allows and one that it does not, in the same memory."""
-    ran = run("musl/racing-path", str(TRIES), policy="workspace", options=("--cwd", str(tmp_path)))
+    (tmp_path / "work").mkdir()
+    options = ("--cwd", str(tmp_path / "work"))
+    ran = run("musl/racing-path", str(10 * TRIES), policy="workspace", options=options)
     assert (ran.status, ran.err) == (0, "")
     refused = int(ran.out.split()[0])
     assert refused > 0
