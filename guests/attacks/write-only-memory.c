@@ -1,7 +1,7 @@
 /* Paths in memory that the kernel reads for the program, and that no other process may: memory that can be written or
- * executed only, a path over the end of such memory, too. A supervisor that cannot read them records nothing, or refuses
- * what it should do. The secret is opened, the canary changed, and a 32-bit program executed so; natively each works.
- * Here each is refused as if it could be read.
+ * executed only, a path over the start of such memory, too. A supervisor that cannot read them records nothing, or fails
+ * what it should do. The secret is opened and the canary changed so, which works natively; in the sandbox a 32-bit
+ * program is executed, too. Here each is refused as if it could be read.
  * class: 33
  * contained: errno
  * build: musl */

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.outcome import Refuse
 from sandbox.rules.files import Refusal
-from sandbox.supervisor.recorder import AT_MOST_OWED, MOST_NAMES, ONE_BY_ONE, OTHER_NAMES, Recorder
+from sandbox.supervisor.recorder import AT_MOST_OWED, MOST_NAMES, ONE_BY_ONE, OTHER_NAMES, UNEXPLAINED, Recorder
 from sandbox.supervisor.tracee import Task
 from sandbox.syscalls.call import Call
 
@@ -69,6 +69,16 @@ def test_a_path_that_no_option_allows_is_named_alone() -> None:
     log = Log()
     Recorder(log).path_refused({"call": "open"}, Refusal("/a/b", "read", ""), -13)
     assert [(fields["path"], "allow" in fields) for _, fields in log.written] == [("/a/b", False)]
+
+
+def test_a_refusal_that_files_does_not_explain_names_no_path_and_makes_no_hint() -> None:
+    log = Log()
+    recorder = Recorder(log)
+    recorder.path_refused({"call": "open", "args": {"path": "/a"}}, None, -13)
+    [(_, fields)] = log.written
+    assert (fields["rule"], fields["errno"]) == (UNEXPLAINED, "EACCES")
+    assert not fields.keys() & {"path", "allow"}
+    assert (recorder.refused, recorder.counts, recorder.refusals) == (1, {"open": {"refuse": 1}}, {})
 
 
 @pytest.mark.parametrize(("most", "full_after"), [(None, None), (0, 1), (RECORD, 2), (RECORD * 3, 4)])
