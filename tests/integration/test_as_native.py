@@ -53,7 +53,7 @@ def prepare(directory: Path) -> Path:
 @pytest.fixture
 def program(tmp_path: Path) -> str:
     """The guest where any user may run it."""
-    return shutil.copy(GUESTS / "musl" / "file-errnos", tmp_path)
+    return shutil.copy(str(GUESTS / "musl" / "file-errnos"), tmp_path)
 
 
 def test_modes_times_owners_and_programs(program: str, tmp_path: Path, run: Any) -> None:

@@ -8,7 +8,14 @@ import pytest
 
 from sandbox.outcome import Refuse
 from sandbox.rules.files import Refusal
-from sandbox.supervisor.recorder import AT_MOST_OWED, MOST_NAMES, ONE_BY_ONE, OTHER_NAMES, UNEXPLAINED, Recorder
+from sandbox.supervisor.recorder import (
+    AT_MOST_OWED,
+    MOST_NAMES,
+    ONE_BY_ONE,
+    OTHER_NAMES,
+    UNEXPLAINED,
+    Recorder,
+)
 from sandbox.supervisor.tracee import Task
 from sandbox.syscalls.call import Call
 
