@@ -43,9 +43,17 @@ class PathRefusals:
         """It came back. Every refusal has its record, whatever its path was exchanged for meanwhile."""
         if rval not in files.LANDLOCK_ERRORS:
             return
-        found = files.refused(noted.call, self._places, view.find, self._scratch)
+        found = files.refused(_as_run(noted), self._places, view.find, self._scratch)
         fields = self._recorder.fields(task, noted.call, noted.verdict, _remembered(noted.strings))
         self._recorder.path_refused(fields, found, rval)
+
+
+def _as_run(noted: PathCall) -> Call:
+    """The call that the kernel was given: a rewritten one may have wanted less of its path."""
+    if not isinstance(noted.verdict, Rewrite):
+        return noted.call
+    a = dict(enumerate(noted.call.args)) | dict(noted.verdict.args)
+    return noted.call._replace(args=(a[0], a[1], a[2], a[3], a[4], a[5]))
 
 
 def _remembered(strings: Strings) -> images.Reader:

@@ -5,6 +5,7 @@ The oracle is the same program, run by the same user without the sandbox."""
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import struct
@@ -53,7 +54,7 @@ def prepare(directory: Path) -> Path:
 @pytest.fixture
 def program(tmp_path: Path) -> str:
     """The guest where any user may run it."""
-    return shutil.copy(str(GUESTS / "musl" / "file-errnos"), tmp_path)
+    return shutil.copy(str(GUESTS / "musl" / "file-errnos"), str(tmp_path))
 
 
 def test_modes_times_owners_and_programs(program: str, tmp_path: Path, run: Any) -> None:
@@ -168,6 +169,16 @@ def test_a_fifo_exchanged_for_a_program_is_not_opened(tmp_path: Path, run: Any, 
 
 # ---- refusals and their records ----
 
+REWRITTEN = """
+schema = 1
+name = "rewritten"
+extends = "default"
+[[rule]]
+id = "read-only"
+call = "open"
+rewrite = { flags = "O_RDONLY|O_CLOEXEC" }
+"""
+
 
 def refusals(ran: Any) -> int:
     """How many refused calls have a record."""
@@ -197,6 +208,33 @@ def test_a_racing_path_cannot_avoid_a_record(run: Any, tmp_path: Path) -> None:
     refused = int(ran.out.split()[0])
     assert refused > 0
     assert ran.outcome["usage"]["calls_refused"] == refusals(ran) == refused
+
+
+def test_a_rewritten_call_that_is_refused_has_its_record(tmp_path: Path, run: Any) -> None:
+    """As under ostoo, which opens for reading only."""
+    (tmp_path / "rewritten.toml").write_text(REWRITTEN)
+    ran = run(
+        "musl/hidden-path", "write", policy=str(tmp_path / "rewritten.toml"), options=("--cwd", str(tmp_path))
+    )
+    first, second = ran.calls("open")
+    assert (first["verdict"], first["rule"]) == ("rewrite", "read-only")
+    assert (second["rule"], second["path"]) == ("files.read", "/etc/shadow")
+    assert ran.outcome["usage"]["calls_refused"] == refusals(ran) == 3
+
+
+def test_an_execve_looks_at_nothing_that_landlock_closes(
+    tmp_path: Path, python: str, run: Any, opened: Any
+) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "foreign").write_bytes(b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x02\0\x03\0" + bytes(64))
+    (tmp_path / "foreign").chmod(0o755)
+    watch = opened(tmp_path / "foreign")
+    place = str(tmp_path / "foreign")
+    closed = run(python, "-c", EXECS, place, policy="default", options=("--cwd", str(tmp_path / "work")))
+    assert (closed.out, watch.count()) == (f"{errno.EACCES}\n", 0)
+    options = ("--cwd", str(tmp_path / "work"), "--exec", place)
+    assert run(python, "-c", EXECS, place, policy="default", options=options).out == f"{errno.ENOEXEC}\n"
+    assert watch.count() == 1
 
 
 def test_a_refusal_by_the_files_own_mode_has_a_record_without_a_guess(

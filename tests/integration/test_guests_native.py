@@ -108,7 +108,10 @@ DOES_NOT_HOLD = [
 ]
 
 # Run by tests of their own below.
-OTHERS = {"busy", "copy", "deaf", "echo-env", "orphan", "prober", "vfork-forever", "vfork-random"}
+OTHERS = {
+    "busy", "copy", "deaf", "echo-env", "exec-exchange", "file-errnos", "hidden-path", "orphan", "prober",
+    "racing-path", "vfork-forever", "vfork-random",
+}  # fmt: skip
 
 
 def run_builder(*arguments: str) -> subprocess.CompletedProcess[str]:
