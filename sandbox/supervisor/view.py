@@ -115,8 +115,7 @@ class StopView:
             fd = paths.open_path(self.caller, AT_FDCWD, path)
         except (OSError, ValueError):
             return -1
-        place = os.readlink(f"/proc/self/fd/{fd}")
-        if self._executable is None or covered(place, self._executable):
+        if self._executable is None or covered(_place(fd), self._executable):
             return fd
         os.close(fd)
         return -1
@@ -153,6 +152,14 @@ class StopView:
             return None
         look = paths.find_name if wanted.name else paths.find
         return look(self.caller, wanted.dirfd, path)
+
+
+def _place(fd: int) -> str:
+    """Where an open file lies; '' where its path is too long to be told."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}")
+    except OSError:
+        return ""
 
 
 def process_state(pid: int) -> tuple[str, int]:

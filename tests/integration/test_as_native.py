@@ -222,6 +222,29 @@ def test_a_rewritten_call_that_is_refused_has_its_record(tmp_path: Path, run: An
     assert ran.outcome["usage"]["calls_refused"] == refusals(ran) == 3
 
 
+DEEP = """
+import os
+for _ in range(30):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+open("x", "w").write("text")
+for change in (os.chmod, lambda path, mode: os.execv(path, [path])):
+    try:
+        change("x", 0o755)
+        print("done")
+    except OSError as error:
+        print(error.errno)
+"""
+
+
+def test_a_file_too_deep_for_a_name(tmp_path: Path, python: str, run: Any) -> None:
+    """The kernel finds it from the working directory, and nobody can say where it lies: it is not changed."""
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work").chmod(0o777)
+    ran = run(python, "-c", DEEP, policy="workspace", options=("--cwd", str(tmp_path / "work")))
+    assert (ran.err, ran.out) == ("", f"{errno.ENAMETOOLONG}\n{errno.EACCES}\n")
+
+
 def test_an_execve_looks_at_nothing_that_landlock_closes(
     tmp_path: Path, python: str, run: Any, opened: Any
 ) -> None:

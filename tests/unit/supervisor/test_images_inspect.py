@@ -14,7 +14,10 @@ GONE = 0x7FFF_FFFE  # above the largest pid there can be
 
 
 def test_ourselves() -> None:
-    assert images.inspect(os.getpid()).native
+    with images.inspect(os.getpid()) as image:
+        facts = os.stat("/proc/self/exe")
+        assert (image.native, image.identity) == (True, (facts.st_dev, facts.st_ino))
+        assert image.facts() is not None
 
 
 def test_a_task_that_is_gone() -> None:
