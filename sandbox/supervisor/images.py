@@ -121,6 +121,6 @@ def inspect(pid: int) -> Image:
         return Image(os.open(f"/proc/{pid}/exe", os.O_RDONLY | os.O_CLOEXEC))
     except FileNotFoundError:
         calls.registers(pid)  # of a task that vanished there are none
-        raise InternalError(f"{path} is not there: what runs cannot be seen in this /proc") from None
+        raise InternalError(f"/proc/{pid}/exe is not there: what runs cannot be seen in this /proc") from None
     except OSError:
         return Image(-1)
