@@ -112,10 +112,8 @@ class OutputFile:
         """
         try:
             self.fd = above_stdio(self._opened())
-            status = os.fstat(self.fd)
-            if self._there is not None and _identity(status) != _identity(self._there):
+            if self._there is not None and _identity(os.fstat(self.fd)) != _identity(self._there):
                 raise _refusal(errno.ESTALE, "it was exchanged for another file meanwhile")
-            _check_kind(status)
             os.set_blocking(self.fd, True)
         except BaseException:
             self.discard()

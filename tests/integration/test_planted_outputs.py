@@ -123,8 +123,8 @@ def test_a_guest_left_them(tmp_path: Path) -> None:
     assert len(list(work.iterdir())) == 4
 
 
-def test_a_place_that_was_moved_beneath_one_that_is_written_is_refused(tmp_path: Path) -> None:
-    """Its name is elsewhere, through a link of the system's: /dev/fd."""
+def test_an_open_file_where_the_guest_may_write_is_refused(tmp_path: Path) -> None:
+    """Its name, /dev/fd/N, does not say where it is."""
     work = tmp_path / "work"
     work.mkdir()
     fd = os.open(work / "log", os.O_WRONLY | os.O_CREAT)

@@ -175,10 +175,7 @@ def test_the_links_of_a_process_are_not_followed(tmp_path: Path, monkeypatch: py
     ],
 )  # fmt: skip
 def test_whose_links_an_ordinary_user_follows(owner: int, mode: int, followed: bool, tmp_path: Path) -> None:
-    for directory in list(tmp_path.parents)[:3]:
-        if directory.name.startswith(("pytest-", "popen-")):
-            directory.chmod(0o711)
-    tmp_path.chmod(0o711)
+    reachable(tmp_path)
     place, target = tmp_path / "place", tmp_path / "target"
     target.write_text("old")
     os.chown(target, USER, USER)
@@ -194,6 +191,43 @@ def test_whose_links_an_ordinary_user_follows(owner: int, mode: int, followed: b
     told = by_user(code, f"{place}/run")
     assert ("followed" if followed else "run is a symbolic link") in told
     assert target.read_text() == ("" if followed else "old")
+
+
+@needs_root
+def test_a_user_who_may_write_everywhere_follows_no_link(tmp_path: Path) -> None:
+    """CAP_DAC_OVERRIDE, which guests do not get, but another program of the user's may have it, too."""
+    reachable(tmp_path)
+    (tmp_path / "run").symlink_to("target")
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(output_file.__file__).parents[1])!r})\n"
+        "from sandbox.output_file import OutputFile\n"
+        "try: OutputFile(sys.argv[1]); print('followed')\n"
+        "except OSError as e: print(e.strerror)"
+    )
+    caps = ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
+    words = ["setpriv", "--reuid", str(USER), "--clear-groups", *caps, "python3", "-I", "-c", code]
+    done = subprocess.run([*words, f"{tmp_path}/run"], capture_output=True, text=True, check=True)
+    assert "run is a symbolic link" in done.stdout
+
+
+@needs_root
+def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
+    reachable(tmp_path)
+    (tmp_path / "run").symlink_to("run")
+    code = (
+        "from sandbox.output_file import OutputFile\n"
+        "try: OutputFile(sys.argv[1])\n"
+        "except OSError as e: print(e.strerror)"
+    )
+    assert by_user(code, f"{tmp_path}/run") == os.strerror(errno.ELOOP)
+
+
+def reachable(directory: Path) -> None:
+    """Let every user search a test's directory, and nobody else write it."""
+    for one in list(directory.parents)[:3]:
+        if one.name.startswith(("pytest-", "popen-")):
+            one.chmod(0o711)
+    directory.chmod(0o711)
 
 
 def by_user(code: str, *words: str, cwd: str = "/") -> str:
@@ -446,10 +480,7 @@ def test_an_open_file_is_told_by_where_it_is(tmp_path: Path) -> None:
 @needs_root
 def test_a_directory_above_that_may_not_be_searched(tmp_path: Path) -> None:
     """Its `..` cannot be opened, so what is above is looked up by name."""
-    for directory in list(tmp_path.parents)[:3]:
-        if directory.name.startswith(("pytest-", "popen-")):
-            directory.chmod(0o711)
-    tmp_path.chmod(0o711)
+    reachable(tmp_path)
     locked, work = tmp_path / "locked", tmp_path / "locked/work"
     work.mkdir(parents=True)
     os.chown(work, USER, USER)
