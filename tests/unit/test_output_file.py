@@ -389,10 +389,10 @@ def test_standard_output_is_a_descriptor_through_a_link_too(tmp_path: Path) -> N
 
 
 def test_the_descriptor_is_the_callers_alone(tmp_path: Path) -> None:
+    file = OutputFile(f"{tmp_path}/run")
     saved = os.dup(0)
     os.close(0)
     try:
-        file = OutputFile(f"{tmp_path}/run")
         fd = file.open()
         file.commit()
     finally:
