@@ -121,6 +121,8 @@ class OutputFile:
         return self.fd
 
     def _opened(self) -> int:
+        if self._given is not None and not self.is_stream:
+            return _duplicate(self._given)
         if self._there is None:
             flags = _WRITE | os.O_NOFOLLOW | os.O_CREAT | os.O_EXCL
             fd = os.open(self._name, flags, self._mode, dir_fd=self._place)
@@ -140,8 +142,11 @@ class OutputFile:
             time.sleep(0.01)
 
     def commit(self) -> None:
-        """Empty it, and leave the descriptor to the caller. Raises OSError."""
-        if stat.S_ISREG(os.fstat(self.fd).st_mode):
+        """Empty it, and leave the descriptor to the caller. Raises OSError.
+
+        What the caller has opened already, such as `/dev/stdout`, is written from where it stands.
+        """
+        if self._given is None and stat.S_ISREG(os.fstat(self.fd).st_mode):
             os.ftruncate(self.fd, 0)
         self._leave()
 
@@ -212,6 +217,15 @@ def _descriptor(path: str) -> int | None:
     if directory in names and number.isascii() and number.isdigit() and len(number) < 10:
         return int(number)
     return None
+
+
+def _duplicate(fd: int) -> int:
+    """The same open file, its position included: what others wrote there stays. Raises OSError."""
+    import fcntl
+
+    if fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        raise _refusal(errno.EBADF, "it is open for reading only")
+    return os.dup(fd)
 
 
 class _Walk:

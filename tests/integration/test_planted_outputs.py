@@ -179,6 +179,16 @@ def test_streams_are_written_as_ever(tmp_path: Path) -> None:
     assert json.loads(done.stderr)["status"] == "ok"
 
 
+def test_an_outcome_on_standard_output_comes_after_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "all"
+    path.write_text("before\n")
+    with path.open("a") as stream:
+        words = command("-p", "default", "--outcome", "/dev/stdout", "--", "/bin/echo", "guest")
+        assert subprocess.run(words, stdout=stream, timeout=HANG, check=False).returncode == 0
+    first, second, outcome = path.read_text().splitlines()
+    assert (first, second, json.loads(outcome)["status"]) == ("before", "guest", "ok")
+
+
 def test_readers_do_not_wait_for_what_is_planted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.toml")
     (tmp_path / "directory.toml").mkdir()

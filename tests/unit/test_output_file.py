@@ -376,9 +376,18 @@ def test_descriptors_are_opened_by_every_name(tmp_path: Path) -> None:
         for name in ("/dev/fd", "/proc/self/fd", "/proc/thread-self/fd", f"/proc/{os.getpid()}/fd"):
             written(f"{name}/{number}")
     assert os.read(reader, 100) == b"new" * 4
-    assert (tmp_path / "file").read_bytes() == b"new"
+    assert (tmp_path / "file").read_bytes() == b"new" * 4  # from where the one before stopped
     for fd in (reader, writer, plain):
         os.close(fd)
+
+
+def test_an_open_file_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    fd = os.open(tmp_path / "file", os.O_RDONLY)
+    with pytest.raises(OSError, match="open for reading only"):
+        OutputFile(f"/dev/fd/{fd}").open()
+    os.close(fd)
+    assert (tmp_path / "file").read_text() == "kept"
 
 
 def test_standard_output_is_a_descriptor_through_a_link_too(tmp_path: Path) -> None:
