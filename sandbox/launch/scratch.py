@@ -106,8 +106,6 @@ def _made(home: Home, name: str, owner: tuple[int, int] | None) -> Scratch:
     case = fd = -1
     try:
         case = locks.take(name, home.fd)
-        if not _is_at(home.fd, name, case):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         _check_fresh(case)
         os.fchmod(case, _mode())
         _make_directory(INNER, case)

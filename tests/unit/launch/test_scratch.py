@@ -242,6 +242,11 @@ def test_no_link_is_followed(base: Path, tmp_path: Path) -> None:
     for link in ("to-directory", "a/to-directory"):
         Path(made.path, link).symlink_to(kept)
         Path(made.path, f"{link}-file").symlink_to(kept / "file")
+    (home_of(base) / "to-directory").symlink_to(kept)
+    fd = os.open(home_of(base), os.O_RDONLY)
+    assert removal.clear(fd, lambda: True)
+    os.close(fd)
+    assert left_in(base) == []
     assert made.remove()
     assert (kept / "file").read_text() == "kept"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o750
@@ -257,10 +262,12 @@ os.makedirs(inner)
 for directory in (made.path, os.path.dirname(inner)):
     for name in "xyz":
         open(os.path.join(directory, name), "w").close()
-assert os.system(f"mount -t tmpfs none {inner} && echo kept >{inner}/file") == 0
+assert os.system(f"mount -t tmpfs -o mode=500 none {inner} && echo kept >{inner}/file") == 0
 assert not made.remove()
 left = [os.path.join(path, name) for path, _, files in os.walk(sys.argv[1]) for name in files]
 print([(os.path.basename(one), open(one).read()) for one in left])
+[mounted] = map(os.path.dirname, left)
+assert os.stat(mounted).st_mode & 0o777 == 0o500
 """
 
 
@@ -317,7 +324,7 @@ def test_without_a_descriptor_nothing_is_left_behind(base: Path) -> None:
     made = scratch.make(None)
     with no_more_descriptors():
         assert made.remove()
-        with pytest.raises(SetupError, match="Too many open files"):
+        with pytest.raises(SetupError, match=r"^cannot make a scratch directory: Too many open files$"):
             scratch.make(None)
         left = os.path.exists(made.path)
     assert not left
@@ -383,11 +390,13 @@ def test_a_later_run_clears_what_nobody_holds(base: Path, ordinary: int) -> None
 
 
 def test_it_takes_no_longer_than_a_moment(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = leave(base)
+    leave(base)
+    (home_of(base) / RANDOM).mkdir()
+    left = left_in(base)
     with monkeypatch.context() as patch:
         patch.setattr(scratch, "_SWEEP_S", -1.0)
         assert scratch.make(None).remove()
-        assert left_in(base) == [left.name]
+        assert left_in(base) == left
     assert scratch.make(None).remove()
     assert left_in(base) == []
 
@@ -548,9 +557,10 @@ def test_a_guest_may_not_write_where_homes_are(base: Path) -> None:
 
 
 def test_a_place_with_another_name_is_the_same_place(base: Path) -> None:
-    """As a bind mount is: its path says nothing."""
-    with pytest.raises(UsageError):
-        scratch.check_apart([Written("/mnt", base.stat())], None)
+    """As a bind mount is: its path says nothing. Either is enough."""
+    for one in (Written("/mnt", base.stat()), Written(str(base), os.stat("/proc"))):
+        with pytest.raises(UsageError):
+            scratch.check_apart([one], None)
 
 
 def test_a_later_base_is_anybodys_until_it_is_used(
@@ -567,18 +577,34 @@ def test_a_later_base_is_anybodys_until_it_is_used(
         scratch.check_apart(written(later), None)
 
 
-@pytest.mark.parametrize("plant", SQUATTERS)
+@pytest.mark.parametrize("plant", SQUATTERS[:3])
 def test_a_base_that_would_be_next_is_no_guests(
     plant: Callable[[Path], None], base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    later = tmp_path / "later"
-    later.mkdir()
-    later.chmod(0o1777)
-    plant(home_of(base))
-    monkeypatch.setattr(scratch, "bases", lambda uid: (str(base), str(later)))
-    for place in (base, later):
+    later = [tmp_path / name for name in ("second", "third")]
+    for one in later:
+        one.mkdir()
+        one.chmod(0o1777)
+    for one in (base, later[0]):
+        plant(home_of(one))
+    monkeypatch.setattr(scratch, "bases", lambda uid: (str(base), *map(str, later)))
+    for place in (base, *later):
         with pytest.raises(UsageError):
             scratch.check_apart(written(place), None)
+
+
+def test_what_root_keeps_for_a_guest_counts_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ordinary: int
+) -> None:
+    if os.getuid() == 0:
+        os.seteuid(0)
+    (tmp_path / "roots" / "ostoo-sandbox-0" / "x").mkdir(parents=True)
+    (tmp_path / "theirs").mkdir()
+    if os.getuid() == 0:
+        os.seteuid(ordinary)
+    monkeypatch.setattr(scratch, "bases", lambda uid: (str(tmp_path / ("theirs" if uid else "roots")),))
+    with pytest.raises(UsageError, match="roots/ostoo-sandbox-0"):
+        scratch.check_apart(written(tmp_path / "roots" / "ostoo-sandbox-0" / "x"), None)
 
 
 @needs_root
