@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sandbox.errors import SetupError
+from sandbox.launch import scratch
 from tests.integration.conftest import scratch_in
 
 TRIES = int(os.environ.get("RACES", "20"))
@@ -24,6 +28,15 @@ MAIN = "from sandbox.cli.run import main; sys.exit(main())"
 SWAPPER = Path(__file__).with_name("swapper.py").read_text()
 HOME = f"ostoo-sandbox-{os.geteuid()}"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be other users")
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory that guests of root's reach at every moment; pytest closes its own when a session starts."""
+    path = Path(tempfile.mkdtemp(prefix="test-two-runs-", dir="/tmp"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture
@@ -109,6 +122,33 @@ def test_links_in_place_of_scratch_directories(kind: str, base: Path, tmp_path: 
     assert (target.stat().st_uid, target.stat().st_mtime_ns) == (before.st_uid, before.st_mtime_ns)
     if kind == "native":  # it did come between: or nothing was tried
         assert any(one.is_symlink() for one in base.rglob("*"))
+
+
+def test_links_at_any_moment_from_making_to_removal(
+    base: Path, tmp_path: Path, python: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same without a guest, so that the exchanges fall between any two calls of the supervisor."""
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "canary").write_text("unchanged")
+    monkeypatch.setattr(scratch, "bases", lambda uid: (str(base),))
+    monkeypatch.setattr(scratch, "_SWEEP_S", 0.01)
+    scratch.make(None).remove()
+    exchanged = 0
+    with beside(hostile("native", base, target, python)) as neighbour:
+        assert first_line(neighbour) == "ready"
+        for _ in range(10 * TRIES):
+            try:
+                made = scratch.make((65534, 65534) if os.geteuid() == 0 else None)
+            except SetupError:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # the neighbour has removed it
+                os.close(os.open("planted", os.O_CREAT | os.O_WRONLY, dir_fd=made.fd))
+            exchanged += not made.remove()
+            assert [one.name for one in target.iterdir()] == ["canary"]
+    assert exchanged
+    assert (target / "canary").read_text() == "unchanged"
+    assert (target.stat().st_uid, stat.S_IMODE(target.stat().st_mode)) == (os.geteuid(), 0o755)
 
 
 # ---- no guest writes where scratch directories are ----
