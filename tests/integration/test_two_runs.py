@@ -32,7 +32,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be othe
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """A directory that guests of root's reach at every moment; pytest closes its own when a session starts."""
+    """A directory that root's guests always reach; pytest closes its own when a session starts."""
     path = Path(tempfile.mkdtemp(prefix="test-two-runs-", dir="/tmp"))
     path.chmod(0o755)
     yield path
