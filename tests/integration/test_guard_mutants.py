@@ -1,0 +1,102 @@
+"""Tests of the tests that hold a guard: with its line removed, or turned round, each of them fails.
+
+Here are mutants of which a row of a conformance table would say nothing (those are in `test_mutants`): each names
+tests, and one of them must fail in a copy of the product that is broken so. The copy's core is built again where
+the mutant is in C. `QUICK` ones run always; all of them with SANDBOX_ALL_MUTANTS=1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.guard_mutants import GUARDS, Guard
+
+ROOT = Path(__file__).resolve().parents[2]
+HANG = 180  # seconds after which a run is taken to hang; nothing is measured by it
+ALL = os.environ.get("SANDBOX_ALL_MUTANTS") == "1"
+CHOSEN = [one for one in GUARDS if ALL or one.quick]
+
+BUILD = "from sandbox._kernel.build import HERE, ffibuilder; ffibuilder.compile(tmpdir=str(HERE.parents[1]))"
+TEST = """
+import sys, pytest, sandbox
+assert sandbox.__file__.startswith(sys.argv[1]), sandbox.__file__
+sys.exit(pytest.main(sys.argv[2:]))
+"""
+
+
+def python(copy: Path, *words: str) -> str:
+    """What a Python says that finds the product in a copy."""
+    environment = os.environ | {
+        "PYTHONPATH": str(copy),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "CFLAGS": "-O0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-P", *words], capture_output=True, text=True, timeout=HANG, check=False,
+        stdin=subprocess.DEVNULL, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def outcomes(copy: Path, *tests: str) -> dict[str, int]:
+    """How many of these tests "passed", "failed" and so on, run on a copy of the product."""
+    places = [str(ROOT / "tests" / one) for one in tests]
+    said = python(
+        copy, "-c", TEST, str(copy), "-q", "-p", "no:cacheprovider", "--basetemp", str(copy / "pytest-ground"), *places
+    )
+    counts = re.findall(r"(\d+) (passed|failed|error|skipped)", said.strip().splitlines()[-1])
+    assert counts, said
+    return {word: int(number) for number, word in counts}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The product where it may be broken."""
+    leave = shutil.ignore_patterns("__pycache__", "_core.*", "programs", "tables")
+    shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox", ignore=leave)
+    shutil.copytree(ROOT / "policies", tmp_path / "policies")
+    return tmp_path
+
+
+def built(copy: Path, guard: Guard | None = None) -> Path:
+    """The copy with its core: our own, or, where the guard was in C, one of its own."""
+    if guard is not None and guard.file.endswith(".c"):
+        assert "error" not in python(copy, "-c", BUILD), f"{guard.name} cannot be compiled"
+        assert list((copy / "sandbox" / "_kernel").glob("_core.*.so"))
+    else:
+        [core] = (ROOT / "sandbox" / "_kernel").glob("_core.*so")
+        shutil.copy2(core, copy / "sandbox" / "_kernel")
+    return copy
+
+
+def broken(copy: Path, guard: Guard) -> Path:
+    path = copy / guard.file
+    text = path.read_text(encoding="utf-8")
+    assert text.count(guard.old) == 1, f"{guard.file} has changed: {guard.name} breaks nothing there"
+    text = text.replace(guard.old, guard.new)
+    if path.suffix == ".py":
+        compile(text, str(path), "exec")
+    path.write_text(text, encoding="utf-8")
+    return built(copy, guard)
+
+
+def test_an_unbroken_copy_passes(copy: Path) -> None:
+    found = outcomes(built(copy), *sorted({one for guard in CHOSEN for one in guard.tests}))
+    assert found.keys() <= {"passed", "skipped"}, found
+
+
+@pytest.mark.parametrize("guard", CHOSEN, ids=lambda one: one.name)
+def test_it_is_missed(guard: Guard, copy: Path) -> None:
+    found = outcomes(broken(copy, guard), *guard.tests)
+    if found.keys() == {"skipped"}:
+        pytest.skip("what would notice cannot be run here")
+    assert found.get("failed"), found
