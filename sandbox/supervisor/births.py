@@ -120,7 +120,8 @@ class Births:
 
     def waiting(self) -> set[int]:
         """Processes held until their child, which shares their memory, has called execve or is gone."""
-        return set(self._machine.held())
+        held = map(self._tasks.get, self._machine.held())
+        return {task.tgid for task in held if task is not None}
 
     # ---- orders ----
 

@@ -220,8 +220,8 @@ def test_a_pipe_from_a_guest_ends_when_the_guest_closes_it(python: str) -> None:
 # ---- what runs ----
 
 
-def fill(fifo: int) -> bytes:
-    """What a FIFO of one page holds once its writer has to wait."""
+def fill(fifo: int, take: int = 1) -> bytes:
+    """Wait until a FIFO, of one page from now on, is full and its writer has to wait; then take some of it."""
     fcntl.fcntl(fifo, fcntl.F_SETPIPE_SZ, 4096)
     import select
 
@@ -229,7 +229,7 @@ def fill(fifo: int) -> bytes:
     waiter.register(fifo, select.POLLIN)
     while waited(fifo) < 4096:
         waiter.poll()
-    return os.read(fifo, 1)
+    return os.read(fifo, take)
 
 
 def waited(fifo: int) -> int:

@@ -1,0 +1,122 @@
+"""The door to the kernel, in a process of its own: what comes first where several things wait to be told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.conftest import HANG
+
+# A guest whose every call stops; its next stop is there when `stopped` returns.
+BEGIN = """
+import os, signal, struct, sys, time
+from sandbox._kernel import calls
+
+TRACE_ALL = struct.pack("<HBBI", 6, 0, 0, 0x7FF00000)
+def launch():
+    return calls.launch(calls.Spec(path=b"/bin/true", argv=(b"true",), envp=(), filter=TRACE_ALL)).pid
+def stopped(pid):
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+    return pid
+def next_stop():
+    pid = launch()
+    calls.resume(pid)
+    return stopped(pid)
+KINDS = {calls.NONE: "none", calls.STATUS: "status", calls.SIGNAL: "signal", calls.DEADLINE: "deadline"}
+def told(deadline_ns=-1):
+    raw = calls.wait(deadline_ns)
+    return KINDS[raw.kind]
+def soon():
+    return time.monotonic_ns() + 20_000_000
+"""
+
+
+def said(code: str, **other: bool) -> list[str]:
+    """What this code prints after BEGIN, word by word. Guests it leaves die with it (EXITKILL)."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", BEGIN + code], capture_output=True, text=True, timeout=HANG, check=False,
+        start_new_session=True, **other,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.split()
+
+
+def test_a_deadline_comes_before_stops_that_wait() -> None:
+    code = """
+calls.prepare()
+next_stop()
+print(told(time.monotonic_ns() - 1), told())
+"""
+    assert said(code) == ["deadline", "status"]
+
+
+def test_a_deadline_comes_before_stops_also_right_after_a_look() -> None:
+    code = """
+calls.prepare()
+first, second = next_stop(), next_stop()
+print(told(), told(time.monotonic_ns() - 1), told())
+"""
+    assert said(code) == ["status", "deadline", "status"]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
+def test_a_control_signal_comes_before_stops_that_wait(name: str) -> None:
+    code = f"""
+calls.prepare()
+next_stop()
+os.kill(os.getpid(), signal.{name})
+print(calls.control_pending(), told(), told(), calls.control_pending())
+"""
+    assert said(code) == ["True", "signal", "status", "False"]
+
+
+def test_a_control_signal_ends_a_wait_for_stops() -> None:
+    code = """
+calls.prepare()
+os.kill(os.getpid(), signal.SIGTERM)
+launch()
+print(told(), told(soon()))
+"""
+    assert said(code) == ["signal", "deadline"]
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
+@pytest.mark.parametrize(
+    "how", ["signal.signal(one, signal.SIG_IGN)", "signal.pthread_sigmask(signal.SIG_BLOCK, [one])"]
+)
+def test_what_the_caller_ignores_or_blocks_is_no_control_signal(name: str, how: str) -> None:
+    code = f"""
+one = signal.{name}
+{how}
+calls.prepare()
+launch()
+os.kill(os.getpid(), one)
+print(calls.control_pending(), told(soon()))
+"""
+    assert said(code) == ["False", "deadline"]
+
+
+def test_a_line_to_a_terminal_that_a_guest_has_taken_does_not_stop_us() -> None:
+    code = """
+calls.prepare()
+print(signal.SIGTTOU in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    assert said(code) == ["True"]
+
+
+def test_ends_are_seen_where_the_caller_ignores_them() -> None:
+    """With SIGCHLD ignored the kernel would reap by itself (wait(2), NOTES)."""
+    code = """
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+calls.prepare()
+pid = launch()
+calls.kill(pid, 9)
+found = []
+while (raw := calls.wait()).kind == calls.STATUS:
+    found.append(raw.status)
+    if raw.status & 0x7F == 0x7F: calls.resume(pid)
+print(found[-1])
+"""
+    assert said(code) == ["9"]
