@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.integration.conftest import HANG
+from tests.integration.test_guards_launch import HANG
 
 # A guest whose every call stops; its next stop is there when `stopped` returns.
 BEGIN = """
@@ -25,11 +25,11 @@ def next_stop():
     calls.resume(pid)
     return stopped(pid)
 KINDS = {calls.NONE: "none", calls.STATUS: "status", calls.SIGNAL: "signal", calls.DEADLINE: "deadline"}
-def told(deadline_ns=-1):
-    raw = calls.wait(deadline_ns)
-    return KINDS[raw.kind]
 def soon():
     return time.monotonic_ns() + 20_000_000
+def told(deadline_ns=None):
+    raw = calls.wait(time.monotonic_ns() + 10**10 if deadline_ns is None else deadline_ns)
+    return KINDS[raw.kind]
 """
 
 

@@ -21,14 +21,16 @@ from sandbox._kernel import calls
 from sandbox.errors import UsageError
 from sandbox.launch import identity
 from sandbox.syscalls.table import NUMBERS
-from tests.integration.conftest import HANG, INSTALL, command
+from tests.integration.conftest import INSTALL, command
 
 Run = Callable[..., Any]
 
+HANG = int(os.environ.get("SANDBOX_HANG", "120"))  # seconds after which a run is taken to hang
 ORDINARY = 54321  # nobody's uid, and not the one that guests of root's become
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a guest as another user")
 REFUSES = (
-    "import sys\ninsns = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x50000 | 38)]\n" + INSTALL
+    "import sys\ninsns = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x50000 | 38)]\n"
+    + INSTALL
 )
 
 
@@ -112,7 +114,9 @@ def with_ambient() -> tuple[str, ...]:
 
 
 @as_root
-@pytest.mark.parametrize("options", [(), ("--user", "root", "--waive", "root=a test")], ids=["nobody", "root"])
+@pytest.mark.parametrize(
+    "options", [(), ("--user", "root", "--waive", "root=a test")], ids=["nobody", "root"]
+)
 def test_a_guest_has_no_capability_in_any_set(options: tuple[str, ...], python: str) -> None:
     """Started with all of them, in the ambient set too."""
     assert said(SETS, python, *options, within=with_ambient()).split() == [*NO_CAPABILITY, "NoNewPrivs:1"]
@@ -217,11 +221,35 @@ def test_a_pipe_from_a_guest_ends_when_the_guest_closes_it(python: str) -> None:
         assert process.wait(HANG) == 0
 
 
+# ---- no step is left out ----
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("capset", "capset"),
+        ("landlock_restrict_self", "landlock_restrict_self"),
+        ("seccomp", "seccomp(SECCOMP_SET_MODE_FILTER)"),
+        pytest.param("setgroups", "setresuid", marks=as_root),
+        pytest.param("setresgid", "setresuid", marks=as_root),
+        pytest.param("setresuid", "setresuid", marks=as_root),
+    ],
+)
+def test_a_guest_that_cannot_be_confined_is_not_started(call: str, told: str) -> None:
+    """A filter around the sandbox answers ENOSYS to one call of those between fork and execve."""
+    within = (sys.executable, "-P", "-c", REFUSES, str(NUMBERS[call]))
+    words = command("-p", "default", "--cwd", "/usr", "--", "/bin/echo", "ran")
+    done = subprocess.run([*within, *words], capture_output=True, text=True, timeout=HANG, check=False)
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr.startswith(f"run-untrusted-binary: cannot start the guest: {told}: ")
+    assert done.stderr.count("\n") == 1
+
+
 # ---- what runs ----
 
 
 def fill(fifo: int, take: int = 1) -> bytes:
-    """Wait until a FIFO, of one page from now on, is full and its writer has to wait; then take some of it."""
+    """Make a FIFO one page large, wait until it is full and its writer has to wait, and take some of it."""
     fcntl.fcntl(fifo, fcntl.F_SETPIPE_SZ, 4096)
     import select
 
@@ -257,7 +285,7 @@ def test_another_file_than_the_one_that_was_checked_never_runs(tmp_path: Path) -
     assert err == "run-untrusted-binary: another file than the one that was checked is running\n"
 
 
-EXIT_IN_32_BITS = bytes.fromhex("b801000000" "bb05000000" "cd80")  # exit(5), by int 0x80
+EXIT_IN_32_BITS = bytes.fromhex("b801000000bb05000000cd80")  # exit(5), by int 0x80
 
 
 def i386_program(path: Path) -> None:
@@ -274,7 +302,9 @@ def i386_program(path: Path) -> None:
     path.chmod(0o755)
 
 
-def test_a_process_that_became_foreign_is_killed_before_it_runs(tmp_path: Path, python: str, run: Run) -> None:
+def test_a_process_that_became_foreign_is_killed_before_it_runs(
+    tmp_path: Path, python: str, run: Run
+) -> None:
     """By way of a script, whose interpreter no look at the file of an execve tells of."""
     i386_program(tmp_path / "i386")
     try:
@@ -304,7 +334,9 @@ for name in ("mem", "maps", "environ", "fd", "cwd"):
 """
 
 
-def test_the_supervisors_memory_is_closed_to_a_guest_of_its_user(python: str, ordinary: dict[str, Any]) -> None:
+def test_the_supervisors_memory_is_closed_to_a_guest_of_its_user(
+    python: str, ordinary: dict[str, Any]
+) -> None:
     assert said(MEMORY, python, **ordinary) == ""
 
 
@@ -331,7 +363,9 @@ reason = "a test"
 name = "network"
 reason = "a test"
 """
-needs_scopes = pytest.mark.skipif(calls.landlock_abi() < 6, reason="this Landlock knows no scopes (Linux 6.12)")
+needs_scopes = pytest.mark.skipif(
+    calls.landlock_abi() < 6, reason="this Landlock knows no scopes (Linux 6.12)"
+)
 
 
 @needs_scopes

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import HANG, command
-from tests.integration.test_guards_launch import fill
+from tests.integration.conftest import command
+from tests.integration.test_guards_launch import HANG, fill
 from tests.integration.test_terminal import Terminal
 
 Run = Callable[..., Any]
@@ -77,11 +77,10 @@ def test_memory_of_a_held_parent_counts_once(
 ) -> None:
     """Its child, which shares it, waits in an open until the wall-clock limit."""
     os.mkfifo(tmp_path / "fifo")
-    options = ("--cwd", "/usr", "--memory", "100MiB", "--timeout", "1", "--read", str(tmp_path / "fifo"))
+    options = ("--cwd", "/usr", "--memory", "100MiB", "--timeout", "2", "--read", str(tmp_path / "fifo"))
     arguments = ("-I", "-S", "-c", HOLDS_ITS_PARENT, str(tmp_path / "fifo"), who)
     ran = run(python, *arguments, policy=policy, options=options)
     assert ran.outcome["rule"] == "limits.wall"
-    assert ran.events("vfork-block")
 
 
 # ---- signals ----
@@ -89,26 +88,26 @@ def test_memory_of_a_held_parent_counts_once(
 
 COUNTED = """
 import os, signal
-signal.signal(signal.SIGINT, lambda *_: os.write(1, b"got one "))
-os.write(1, b"ready ")
-os.read(0, 10)
-for _ in range(2000):
+got = []
+signal.signal(signal.SIGINT, lambda *_: got.append(1))
+def stops():
     try: os.open("/none", os.O_RDONLY)
     except OSError: pass
-os.write(1, b"end")
+os.write(1, b"ready ")
+while not got: stops()
+for _ in range(200): stops()
 """
 
 
 def test_an_interrupt_is_delivered_once(tmp_path: Path, python: str) -> None:
-    """As the log counts; the guest lives on until its supervisor must have taken its own."""
+    """As the log counts. The guest keeps its supervisor busy, so that it may have got its own before the
+    supervisor has taken the one to itself; and lives on until that must have happened."""
     log = tmp_path / "audit.jsonl"
-    words = command("-p", "observe", "--audit", str(log), "--", python, "-I", "-S", "-c", COUNTED)
-    terminal = Terminal(words)
+    terminal = Terminal(
+        command("-p", "observe", "--audit", str(log), "--", python, "-I", "-S", "-c", COUNTED)
+    )
     terminal.expect(b"ready ")
     terminal.send(b"\x03")
-    terminal.expect(b"got one ")
-    terminal.send(b"go\n")
-    terminal.expect(b"end")
     assert terminal.status() == 0
     records = [json.loads(line) for line in log.read_text().splitlines()]
     assert [one["signal"] for one in records if one["event"] == "signal"] == ["SIGINT"]
@@ -174,28 +173,32 @@ def test_a_stalled_log_is_given_up_at_the_wall_limit(tmp_path: Path, python: str
     assert (process.returncode, out, err) == (125, "", NOT_READ)
 
 
-BYSTANDER = "import os, signal, sys; os.write(1, b'there'); os.read(0, 1)"
-SIGNALS_ITS_CALLERS_GROUP = """
-import os, signal
+BYSTANDER = "import os; os.write(1, b'there'); os.read(0, 1)"
+SIGNALS_A_GROUP = """
+import os, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"guest "))
+if sys.argv[1:]: os.setpgid(0, int(sys.argv[1]))
 os.kill(0, signal.SIGTERM)
 os.kill(-os.getpgrp(), signal.SIGTERM)
 """
 
 
-def test_the_callers_process_group_is_no_guest_group(python: str) -> None:
-    """A guest that signals the group it was started in reaches nobody there but itself."""
+@pytest.mark.parametrize("how", ["is started in it", "joins it"])
+def test_a_guest_in_a_group_of_others_reaches_itself_there(how: str, python: str) -> None:
     bystander = subprocess.Popen(
         [sys.executable, "-c", BYSTANDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0
     )
     assert bystander.stdout is not None
     assert bystander.stdout.read(5) == b"there"
-    words = command("-p", "observe", "--", python, "-I", "-S", "-c", SIGNALS_ITS_CALLERS_GROUP)
-    if os.geteuid() == 0:  # the same user, who may signal the bystander
-        words[words.index("--") : words.index("--")] = ["--user", "root", "--waive", "root=a test"]
+    joins = how == "joins it"
+    # The same user, who may signal the bystander.
+    user = ("--user", "root", "--waive", "root=a test") if os.geteuid() == 0 else ()
+    group = (str(bystander.pid),) if joins else ()
     done = subprocess.run(
-        words, capture_output=True, text=True, timeout=HANG, check=False, process_group=bystander.pid
-    )
+        command("-p", "observe", *user, "--", python, "-I", "-S", "-c", SIGNALS_A_GROUP, *group),
+        capture_output=True, text=True, timeout=HANG, check=False,
+        process_group=0 if joins else bystander.pid,
+    )  # fmt: skip
     bystander.communicate(b"x", timeout=HANG)
     assert (done.returncode, done.stdout, done.stderr) == (0, "guest guest ", "")
     assert bystander.returncode == 0

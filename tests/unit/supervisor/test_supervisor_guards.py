@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
+from sandbox._kernel import calls
+from sandbox.audit.sinks import Memory
+from sandbox.audit.writer import AuditLog
+from sandbox.errors import InternalError
 from sandbox.policy.load import load
 from sandbox.policy.model import Limits
 from sandbox.supervisor import images, meter
+from sandbox.supervisor.apply import Rest
 from sandbox.supervisor.loop import Supervisor
-from sandbox.supervisor.meter import Meter
+from sandbox.supervisor.meter import Meter, Passed
 from sandbox.supervisor.recorder import Recorder
-from sandbox.supervisor.stops import Exited, Killed
+from sandbox.supervisor.stops import Control, Exited, Killed, SyscallExit, TrapStop
 from sandbox.supervisor.tracee import Stopped, Task, Tasks
 from sandbox.supervisor.view import StopView
 
-MAIN, THREAD, SIGSYS = 1_000_001, 1_000_002, 31
-
-
-class NoLog:
-    """A log that nobody reads."""
-
-    active = False
-    size = 0
-
-    def emit(self, event: str, /, **fields: Any) -> None:
-        raise AssertionError(event)
+MAIN, THREAD, STRANGER, PUMP = 1_000_001, 1_000_002, 1_000_003, 1_000_004
+SIGINT, SIGKILL, SIGSYS = 2, 9, 31
 
 
 @pytest.fixture
 def supervisor() -> Supervisor:
     """One that has a main guest of two threads."""
-    made = Supervisor(load("observe"), Recorder(NoLog()), started_ns=0)
+    made = Supervisor(load("observe"), Recorder(AuditLog([])), started_ns=0)
     made.main = made.shutdown.main = MAIN
     made.tasks.add(MAIN, MAIN, os.getpid())
     made.tasks.add(THREAD, MAIN, os.getpid())
@@ -43,7 +39,7 @@ def supervisor() -> Supervisor:
 def test_a_sigsys_delivered_before_an_execve_explains_no_death_after_it(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread got one and lived on, since another had just begun to catch it; that other's execve ended it."""
+    """A thread got one and lived on, since another had just begun to catch it; that other made an execve."""
     monkeypatch.setattr(images, "inspect", lambda pid: images.Image("", 0, 0, native=True))
     supervisor.endings.sigsys_delivered(THREAD, MAIN)
     supervisor.on_exec(MAIN, MAIN)
@@ -57,6 +53,147 @@ def test_a_sigsys_that_was_survived_explains_no_death(supervisor: Supervisor) ->
     supervisor.on_end(Exited(THREAD, 0))
     supervisor.on_end(Killed(MAIN, SIGSYS))
     assert supervisor.endings.result().status == "violation"
+
+
+# ---- ends ----
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Signals, as (pid, number), which nobody gets."""
+    found: list[tuple[int, int]] = []
+    monkeypatch.setattr(calls, "kill", lambda pid, signo: found.append((pid, signo)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("terminal", "group", "expected"),
+    [
+        (True, 7, []),
+        (True, 8, [(MAIN, SIGINT)]),
+        (False, 7, [(MAIN, SIGINT)]),
+        (True, None, [(MAIN, SIGINT)]),
+    ],
+)
+def test_an_interrupt_that_the_guest_has_got_is_not_passed_on(
+    terminal: bool,
+    group: int | None,
+    expected: list[tuple[int, int]],
+    supervisor: Supervisor,
+    sent: list[tuple[int, int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The terminal sends it to its whole foreground group, which is ours; `group` is the guest's."""
+
+    def group_of(pid: int) -> int:
+        if group is None:
+            raise ProcessLookupError
+        return group
+
+    monkeypatch.setattr(os, "getpgrp", lambda: 7)
+    monkeypatch.setattr(os, "getpgid", group_of)
+    supervisor.shutdown.on_control(Control(SIGINT, terminal))
+    assert sent == expected
+    assert not supervisor.shutdown.closing
+
+
+def test_a_second_signal_kills_everything(supervisor: Supervisor, sent: list[tuple[int, int]]) -> None:
+    """The process that copies output, too: it may be waiting for a slow reader."""
+    supervisor.shutdown.pump = PUMP
+    for _ in range(2):
+        supervisor.shutdown.on_control(Control(15, terminal=False))
+    assert sent == [(MAIN, 15), (MAIN, SIGKILL), (PUMP, SIGKILL)]
+    assert supervisor.shutdown.closing
+
+
+def test_a_signal_after_the_end_has_begun_is_not_passed_on(
+    supervisor: Supervisor, sent: list[tuple[int, int]]
+) -> None:
+    supervisor.shutdown.close()
+    sent.clear()
+    supervisor.shutdown.on_control(Control(15, terminal=False))
+    assert sent == []
+
+
+def test_a_task_that_stops_after_the_end_has_begun_is_killed(
+    supervisor: Supervisor, sent: list[tuple[int, int]]
+) -> None:
+    supervisor.shutdown.close()
+    sent.clear()
+    assert isinstance(supervisor._dispatch(TrapStop(STRANGER)), Rest)
+    assert sent == [(STRANGER, SIGKILL)]
+
+
+def test_only_the_first_limit_is_told(sent: list[tuple[int, int]]) -> None:
+    log = Memory()
+    told = Supervisor(load("observe"), Recorder(AuditLog([log])), started_ns=0)
+    told.shutdown.passed(Passed("cpu", 1, "first"))
+    told.shutdown.passed(Passed("wall", 1, "second"))
+    assert [one["which"] for one in log.records] == ["cpu"]
+
+
+@pytest.mark.parametrize(
+    ("end", "ends"),
+    [(Exited(PUMP, calls.PUMP_PASSED), True), (Exited(PUMP, 0), False), (Killed(PUMP, 9), False)],
+)
+def test_the_run_ends_if_the_limit_on_output_is_passed(
+    end: Exited | Killed, ends: bool, supervisor: Supervisor, sent: list[tuple[int, int]]
+) -> None:
+    supervisor.shutdown.pump = PUMP
+    assert isinstance(supervisor.on_end(end), Rest)
+    assert supervisor.shutdown.closing == ends
+    assert sent == ([(MAIN, SIGKILL)] if ends else [])
+    assert supervisor.shutdown.pump == 0
+
+
+@pytest.mark.parametrize(
+    ("memory", "out_of_memory", "ends"), [(100, True, True), (100, False, False), (None, True, False)]
+)
+def test_a_kill_is_the_limit_on_memory_if_the_kernel_says_so(
+    memory: int | None, out_of_memory: bool, ends: bool, sent: list[tuple[int, int]]
+) -> None:
+    policy = load("observe")._replace(limits=Limits(memory=memory))
+    told = Supervisor(policy, Recorder(AuditLog([])), started_ns=0, out_of_memory=lambda: out_of_memory)
+    told.tasks.add(THREAD, THREAD, MAIN)
+    told.on_end(Killed(THREAD, SIGKILL))
+    assert told.shutdown.closing == ends
+
+
+def test_the_run_is_not_over_while_anything_of_it_is_left(
+    sent: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a child from before the run, which is nothing of it, wait(2) does not tell when none is left."""
+    left = {STRANGER, THREAD}
+    monkeypatch.setattr(calls, "children", lambda: left)
+    over = Supervisor(load("observe"), Recorder(AuditLog([])), started_ns=0, foreign={STRANGER}).shutdown
+    assert not over.is_over()
+    over.close()
+    assert not over.is_over()
+    left.discard(THREAD)
+    over.pump = PUMP
+    assert not over.is_over()
+    over.pump = 0
+    over._tasks.add(THREAD, THREAD, MAIN)
+    assert not over.is_over()
+    over._tasks.remove(THREAD)
+    assert over.is_over()
+
+
+def test_the_end_of_the_main_guest_ends_the_others(
+    supervisor: Supervisor, sent: list[tuple[int, int]]
+) -> None:
+    supervisor.tasks.remove(THREAD)
+    supervisor.tasks.add(STRANGER, STRANGER, MAIN)
+    supervisor.on_end(Exited(MAIN, 0))
+    assert sent == [(STRANGER, SIGKILL)]
+
+
+def test_a_stop_of_a_task_that_nobody_knows_is_an_error(supervisor: Supervisor) -> None:
+    with pytest.raises(InternalError, match="before it was born"):
+        supervisor._dispatch(SyscallExit(STRANGER, 0))
+
+
+# ---- views ----
 
 
 def view_of(*pids: int) -> StopView:
@@ -74,17 +211,27 @@ def test_the_callers_process_group_is_no_guest_group() -> None:
     assert not view.is_guest_group(leader)
 
 
-def test_a_group_that_no_guest_made_is_no_guest_group() -> None:
-    child = os.fork()
-    if child == 0:
+@pytest.fixture
+def child() -> Iterator[int]:
+    """A process in a group of its own."""
+    pid = os.fork()
+    if pid == 0:
         os.read(os.pipe()[0], 1)
-    try:
-        os.setpgid(child, child)
-        assert view_of(child).is_guest_group(child)
-        assert not view_of(os.getpid()).is_guest_group(child)
-    finally:
-        os.kill(child, 9)
-        os.waitpid(child, 0)
+    os.setpgid(pid, pid)
+    yield pid
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+
+
+def test_a_group_is_a_guest_group_if_a_guest_made_it_and_is_there(child: int) -> None:
+    assert view_of(child).is_guest_group(child)
+    assert not view_of(os.getpid()).is_guest_group(child)
+
+
+def test_a_number_used_again_is_no_guest_group(child: int) -> None:
+    view = view_of(os.getpid())
+    view._tasks.ended.append(child)
+    assert not view.is_guest_group(child)
 
 
 def test_memory_of_a_held_parent_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
