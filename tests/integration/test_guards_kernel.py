@@ -120,3 +120,67 @@ while (raw := calls.wait()).kind == calls.STATUS:
 print(found[-1])
 """
     assert said(code) == ["9"]
+
+
+def test_a_second_preparation_changes_nothing() -> None:
+    """A worker of `sandbox.run` prepares itself before it knows what to run."""
+    code = """
+calls.prepare(hang_up=True)
+calls.prepare()
+launch()
+print(told(soon()))
+for one in (signal.SIGTERM, signal.SIGIO):
+    os.kill(os.getpid(), one)
+    raw = calls.wait(soon())
+    print(KINDS[raw.kind], raw.signo)
+"""
+    assert said(code) == ["deadline", "signal", "15", "signal", "1"]
+
+
+SERVED = """
+calls.prepare()
+guests = [next_stop(), next_stop()]
+served = []
+for _ in range(6):
+    raw = calls.wait()
+    served.append(raw.pid)
+    calls.resume(raw.pid)
+    stopped(raw.pid)
+print(set(served) == set(guests))
+"""
+
+
+def test_an_older_guest_is_served_while_a_younger_stops_all_the_time() -> None:
+    assert said(SERVED) == ["True"]
+
+
+def test_a_child_of_the_callers_that_is_stopped_is_no_guest() -> None:
+    code = """
+child = os.fork()
+if child == 0:
+    while os.getppid() != 1: signal.sigtimedwait([signal.SIGUSR1], 0.1)
+    os._exit(0)
+os.kill(child, signal.SIGSTOP)
+stopped(child)
+"""
+    assert said(code + SERVED + "os.kill(child, 9)\n") == ["True"]
+
+
+IDENTITY = """
+calls.prepare()
+pid = launch()
+for line in open(f"/proc/{pid}/status"):
+    if line.startswith(("SigBlk", "SigIgn", "SigCgt")): print(line.split()[1])
+"""
+
+
+def test_signals_of_a_guest_are_as_the_caller_left_them() -> None:
+    """But for SIGPIPE and SIGXFSZ, which Python ignores by itself."""
+    code = """
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGUSR2, lambda *_: None)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGWINCH])
+"""
+    blocked, ignored, caught = (int(mask, 16) for mask in said(code + IDENTITY))
+    assert (blocked, ignored, caught) == (1 << 27, 1 << 9 | 1 << 16, 0)

@@ -127,9 +127,20 @@ def test_a_task_that_stops_after_the_end_has_begun_is_killed(
 def test_only_the_first_limit_is_told(sent: list[tuple[int, int]]) -> None:
     log = Memory()
     told = Supervisor(load("observe"), Recorder(AuditLog([log])), started_ns=0)
+    told.tasks.add(MAIN, MAIN, 0)
     told.shutdown.passed(Passed("cpu", 1, "first"))
     told.shutdown.passed(Passed("wall", 1, "second"))
     assert [one["which"] for one in log.records] == ["cpu"]
+    assert sent == [(MAIN, SIGKILL)]
+
+
+def test_a_limit_is_not_told_of_a_run_that_a_violation_ends(sent: list[tuple[int, int]]) -> None:
+    log = Memory()
+    told = Supervisor(load("observe"), Recorder(AuditLog([log])), started_ns=0)
+    told.endings.violation("killed by rule r", "r")
+    told.shutdown.passed(Passed("cpu", 1, "a limit"))
+    assert told.shutdown.closing
+    assert log.records == []
 
 
 @pytest.mark.parametrize(
@@ -163,11 +174,12 @@ def test_the_run_is_not_over_while_anything_of_it_is_left(
     sent: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a child from before the run, which is nothing of it, wait(2) does not tell when none is left."""
-    left = {STRANGER, THREAD}
+    left = {STRANGER}
     monkeypatch.setattr(calls, "children", lambda: left)
     over = Supervisor(load("observe"), Recorder(AuditLog([])), started_ns=0, foreign={STRANGER}).shutdown
     assert not over.is_over()
     over.close()
+    left.add(THREAD)
     assert not over.is_over()
     left.discard(THREAD)
     over.pump = PUMP
