@@ -1,8 +1,8 @@
 """Tests of the tests that hold a guard: with its line removed, or turned round, each of them fails.
 
-No row of a conformance table would notice these mutants (for the others see `test_mutants`). Each names
-tests, one of which must fail in a copy of the product that is broken so; the copy's core is built again if
-the mutant is in C. The `quick` ones run always, all of them with SANDBOX_ALL_MUTANTS=1.
+No row of a conformance table would notice the mutants in guards.toml (for others see `test_mutants`). Each
+names tests, one of which must fail in a copy of the product that is broken so; the copy's core is built again
+if the mutant is in C. The `quick` ones run always, all of them with SANDBOX_ALL_MUTANTS=1.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-
-from tests.integration.guard_mutants import GUARDS, Guard
 
 ROOT = Path(__file__).resolve().parents[2]
 HANG = 120  # seconds after which a run is taken to hang; nothing is measured by it
 BROKEN_HANG = 15  # the same for a product that is broken, and is expected to do so
+TABLE = Path(__file__).with_name("guards.toml")
 ALL = os.environ.get("SANDBOX_ALL_MUTANTS") == "1"
-CHOSEN = [one for one in GUARDS if ALL or one.quick]
 
 BUILD = "from sandbox._kernel.build import HERE, ffibuilder; ffibuilder.compile(tmpdir=str(HERE.parents[1]))"
 TEST = """
@@ -30,6 +30,21 @@ import sys, pytest, sandbox
 assert sandbox.__file__.startswith(sys.argv[1]), sandbox.__file__
 sys.exit(pytest.main(sys.argv[2:]))
 """
+
+
+class Guard(NamedTuple):
+    """An entry of guards.toml."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: list[str]
+    quick: bool = False
+
+
+GUARDS = [Guard(**one) for one in tomllib.loads(TABLE.read_text(encoding="utf-8"))["guard"]]
+CHOSEN = [one for one in GUARDS if ALL or one.quick]
 
 
 def python(copy: Path, *words: str, hang: int = HANG) -> str:
