@@ -226,3 +226,17 @@ def test_a_watched_call_of_a_killed_task_is_recorded(python: str, run: Run) -> N
     assert ran.status == 0, ran.err
     [last] = [one for one in ran.calls("read") if one["args"]["count"] in (7777, "7777")]
     assert (last["pid"], "ret" in last) == (int(ran.out), False)
+
+
+def test_an_execve_by_a_thread_is_recorded(threads_policy: str, run: Run) -> None:
+    ran = run("musl/exec-thread", policy=threads_policy)
+    assert ran.status == 0, ran.err
+    made = [one["argv"][0] for one in ran.events("exec")]
+    assert len(made) == len(ran.calls("execve")) == 1
+    assert made[0].endswith("exec-thread")
+
+
+def test_threads_are_no_processes(threads_policy: str, run: Run) -> None:
+    ran = run("musl/threads-many", "20", policy=threads_policy)
+    assert ran.status == 0, ran.err
+    assert (ran.outcome["usage"]["processes"], len(ran.events("child"))) == (1, 20)

@@ -20,6 +20,7 @@ from sandbox.supervisor.meter import Meter, Passed
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import Control, Exited, Killed, SyscallExit, TrapStop
 from sandbox.supervisor.tracee import Stopped, Task, Tasks
+from sandbox.supervisor.vfork import Request
 from sandbox.supervisor.view import StopView
 
 MAIN, THREAD, STRANGER, PUMP = 1_000_001, 1_000_002, 1_000_003, 1_000_004
@@ -262,3 +263,31 @@ def test_memory_of_threads_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_memory_of_a_process_whose_first_thread_has_ended_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meter, "memory_bytes", {MAIN: 0, THREAD: 101}.__getitem__)
     assert Meter(Limits(memory=100)).look([Task(MAIN, MAIN, 0), Task(THREAD, MAIN, 0)], set()) is not None
+
+
+# ---- a thread's execve ----
+
+
+@pytest.fixture
+def execed(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """A thread has made an execve, while the first thread, whose id it has got, was making a task."""
+    monkeypatch.setattr(images, "inspect", lambda pid: images.Image("", 0, 0, native=True))
+    births = supervisor.births
+    births._machine.called(MAIN, Request(0x11, 0, "none", 0, 0))
+    births._masks[MAIN] = 0xFF
+    assert births.making() == 1
+    supervisor.tasks.add(STRANGER, MAIN, os.getpid())
+    supervisor.on_exec(MAIN, THREAD)
+    return supervisor
+
+
+def test_a_thread_that_makes_an_execve_is_its_process(execed: Supervisor) -> None:
+    assert [task.tid for task in execed.tasks.all()] == [MAIN]
+
+
+def test_nothing_the_first_thread_was_doing_is_waited_for(execed: Supervisor) -> None:
+    assert execed.births.making() == 0
+
+
+def test_no_signal_mask_of_before_an_execve_is_put_back(execed: Supervisor) -> None:
+    assert MAIN not in execed.births._masks
