@@ -13,7 +13,7 @@ from sandbox.audit.writer import AuditLog
 from sandbox.errors import InternalError
 from sandbox.policy.load import load
 from sandbox.policy.model import Limits
-from sandbox.supervisor import images, meter
+from sandbox.supervisor import images, meter, view
 from sandbox.supervisor.apply import Rest
 from sandbox.supervisor.loop import Supervisor
 from sandbox.supervisor.meter import Meter, Passed
@@ -219,9 +219,9 @@ def view_of(*pids: int) -> StopView:
 def test_the_callers_process_group_is_no_guest_group() -> None:
     """Not even if it had a guest's number."""
     leader = os.getpgrp()
-    view = view_of(leader)
-    assert view.guests_in_group(leader) == {leader}
-    assert not view.is_guest_group(leader)
+    seen = view_of(leader)
+    assert seen.guests_in_group(leader) == {leader}
+    assert not seen.is_guest_group(leader)
 
 
 @pytest.fixture
@@ -242,9 +242,56 @@ def test_a_group_is_a_guest_group_if_a_guest_made_it_and_is_there(child: int) ->
 
 
 def test_a_number_used_again_is_no_guest_group(child: int) -> None:
-    view = view_of(os.getpid())
-    view._tasks.ended.append(child)
-    assert not view.is_guest_group(child)
+    seen = view_of(os.getpid())
+    seen._tasks.ended.append(child)
+    assert not seen.is_guest_group(child)
+
+
+@pytest.mark.parametrize(
+    ("making", "tracer", "expected"),
+    [(1, os.getpid(), True), (0, os.getpid(), False), (1, 1, False), (1, 0, False)],
+)
+def test_a_task_that_has_not_stopped_yet_is_a_guest_if_we_trace_it(
+    making: int, tracer: int, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(view, "tracer_of", lambda pid: tracer)
+    seen = StopView(Stopped(Task(MAIN, MAIN, 0)), Tasks(), lambda: making)
+    assert seen.is_guest(STRANGER) == expected
+
+
+@pytest.fixture
+def zombie() -> Iterator[tuple[int, int]]:
+    """A process that has ended, and its parent, which does not wait for it."""
+    source, end = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        if (child := os.fork()) == 0:
+            os._exit(0)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+        os.write(end, b"%d" % child)
+        os.read(os.pipe()[0], 1)
+    yield int(os.read(source, 20)), parent
+    os.kill(parent, SIGKILL)
+    os.waitpid(parent, 0)
+    os.close(source)
+    os.close(end)
+
+
+def test_a_guest_that_nobody_has_waited_for_is_a_guest(zombie: tuple[int, int]) -> None:
+    """If its parent is one; a number used again is not."""
+    pid, parent = zombie
+    seen = view_of(parent)
+    assert not seen.is_guest(pid)
+    seen._tasks.ended.append(pid)
+    assert seen.is_guest(pid)
+    seen._tasks.remove(parent)
+    assert not seen.is_guest(pid)
+
+
+def test_a_number_used_again_is_no_guest(child: int) -> None:
+    seen = view_of(os.getpid())
+    seen._tasks.ended.append(child)
+    assert not seen.is_guest(child)
 
 
 def test_memory_of_a_held_parent_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
