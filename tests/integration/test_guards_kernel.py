@@ -33,11 +33,11 @@ def told(deadline_ns=None):
 """
 
 
-def said(code: str, **other: bool) -> list[str]:
+def said(code: str) -> list[str]:
     """What this code prints after BEGIN, word by word. Guests it leaves die with it (EXITKILL)."""
     done = subprocess.run(
         [sys.executable, "-P", "-c", BEGIN + code], capture_output=True, text=True, timeout=HANG, check=False,
-        start_new_session=True, **other,
+        start_new_session=True,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()

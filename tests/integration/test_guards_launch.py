@@ -37,7 +37,9 @@ REFUSES = (
 def said(code: str, python: str, *options: str, within: tuple[str, ...] = (), **other: Any) -> str:
     """What a Python program prints as a guest; it must not fail."""
     words = [*within, *command("-p", "observe", *options), "--", python, "-I", "-S", "-c", code]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=HANG, check=False, **other)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        words, capture_output=True, text=True, timeout=HANG, check=False, **other
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
 
@@ -47,7 +49,7 @@ def ordinary(python: str) -> dict[str, Any]:
     """What makes a process of an ordinary user's; where we are one already, nothing."""
     if os.geteuid() != 0:
         return {}
-    other = {"user": ORDINARY, "group": ORDINARY, "extra_groups": []}
+    other: dict[str, Any] = {"user": ORDINARY, "group": ORDINARY, "extra_groups": []}
     try:
         words = command("--version")
         subprocess.run(words, check=True, capture_output=True, timeout=HANG, cwd="/", **other)
@@ -243,6 +245,30 @@ def test_a_guest_that_cannot_be_confined_is_not_started(call: str, told: str) ->
     assert (done.returncode, done.stdout) == (125, "")
     assert done.stderr.startswith(f"run-untrusted-binary: cannot start the guest: {told}: ")
     assert done.stderr.count("\n") == 1
+
+
+NO_EXECVE = """
+schema = 1
+name = "no-execve"
+extends = "default"
+[[rule]]
+id = "none"
+call = "execve"
+verdict = "EPERM"
+quiet = true
+"""
+
+
+def test_a_policy_without_execve_lets_the_program_itself_start(tmp_path: Path, python: str, run: Run) -> None:
+    policy = tmp_path / "no-execve.toml"
+    policy.write_text(NO_EXECVE)
+    code = """
+import os
+try: os.execv("/bin/true", ["true"])
+except OSError as error: print(error.strerror)
+"""
+    ran = run(python, "-I", "-S", "-c", code, policy=str(policy), options=("--cwd", "/usr"))
+    assert (ran.status, ran.out) == (0, "Operation not permitted\n"), ran.err
 
 
 # ---- what runs ----

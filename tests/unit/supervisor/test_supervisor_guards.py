@@ -13,6 +13,7 @@ from sandbox.audit.writer import AuditLog
 from sandbox.errors import InternalError
 from sandbox.policy.load import load
 from sandbox.policy.model import Limits
+from sandbox.rules.files import Refusal
 from sandbox.supervisor import images, meter, view
 from sandbox.supervisor.apply import Rest
 from sandbox.supervisor.loop import Supervisor
@@ -22,6 +23,8 @@ from sandbox.supervisor.stops import Control, Exited, Killed, SyscallExit, TrapS
 from sandbox.supervisor.tracee import Stopped, Task, Tasks
 from sandbox.supervisor.vfork import Request
 from sandbox.supervisor.view import StopView
+from sandbox.syscalls.call import Call
+from sandbox.syscalls.table import NUMBERS
 
 MAIN, THREAD, STRANGER, PUMP = 1_000_001, 1_000_002, 1_000_003, 1_000_004
 SIGINT, SIGKILL, SIGSYS = 2, 9, 31
@@ -338,3 +341,52 @@ def test_nothing_the_first_thread_was_doing_is_waited_for(execed: Supervisor) ->
 
 def test_no_signal_mask_of_before_an_execve_is_put_back(execed: Supervisor) -> None:
     assert MAIN not in execed.births._masks
+
+
+def test_nothing_of_the_former_image_is_put_back_or_told_of_the_new(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "inspect", lambda pid: images.Image("", 0, 0, native=True))
+    task = supervisor.tasks.get(MAIN)
+    assert task is not None
+    task.restore = {"rdi": 1}
+    task.path_refusal = ({}, Refusal("/none", "read", "--read /none"))
+    supervisor.on_exec(MAIN, MAIN)
+    left: tuple[object, object] = (task.restore, task.path_refusal)
+    assert left == ({}, None)
+
+
+VFORK_FLAGS = 0x4111  # CLONE_VM|CLONE_VFORK|SIGCHLD
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "changes"),
+    [
+        ("fork", 0, ()),
+        ("vfork", 0, ()),
+        ("clone", VFORK_FLAGS, ((0, 0x111),)),
+        ("clone", 0x111, ()),
+        ("read", 0, None),
+    ],
+)
+def test_a_call_without_flags_keeps_its_registers(
+    name: str,
+    flags: int,
+    changes: tuple[tuple[int, int], ...] | None,
+    supervisor: Supervisor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CLONE_VFORK can be taken out of clone's flags only; vfork's first register is the guest's own."""
+    monkeypatch.setattr(Stopped, "block_signals", lambda stopped: 0)
+    call = Call(NUMBERS[name], (flags, 0, 0, 0, 0, 0))
+    task = supervisor.tasks.get(MAIN)
+    assert task is not None
+    assert supervisor.births.on_call(Stopped(task), call) == changes
+
+
+def test_a_child_that_ended_before_it_was_announced_is_not_waited_for(supervisor: Supervisor) -> None:
+    machine = supervisor.births._machine
+    machine.called(MAIN, Request(0x11, 0, "none", 0, 0))
+    supervisor.on_end(Killed(STRANGER, SIGKILL))
+    machine.announced(MAIN, STRANGER)
+    assert supervisor.births.making() == 0
