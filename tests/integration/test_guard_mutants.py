@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,23 +66,30 @@ def python(copy: Path, *words: str, hang: int = HANG) -> str:
     return done.stdout + done.stderr
 
 
-def outcomes(copy: Path, *tests: str, hang: int = HANG) -> dict[str, int]:
-    """How many of these tests "passed", "failed" and so on, run on a copy of the product."""
+def outcomes(copy: Path, *tests: str, hang: int = HANG) -> tuple[dict[str, int], str]:
+    """How many of these tests "passed", "failed" and so on, run on a copy of the product up to the first that
+    fails, and all that pytest said."""
     places = [str(ROOT / "tests" / one) for one in tests]
     options = ("-q", "-x", "-p", "no:cacheprovider", "--basetemp", str(copy / "pytest-ground"))
     said = python(copy, "-c", TEST, str(copy), *options, *places, hang=hang)
     counts = re.findall(r"(\d+) (passed|failed|error|skipped)", said.strip().splitlines()[-1])
     assert counts, said
-    return {word: int(number) for number, word in counts}
+    return {word: int(number) for number, word in counts}, said
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The product where it may be broken."""
+def copy() -> Iterator[Path]:
+    """The product where it may be broken, and where other users can reach it at every moment: pytest closes
+    directories of its own when a session starts."""
+    path = Path(tempfile.mkdtemp(prefix="test-guards-", dir="/tmp"))
+    path.chmod(0o755)
     leave = shutil.ignore_patterns("__pycache__", "_core.*", "programs", "tables")
-    shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox", ignore=leave)
-    shutil.copytree(ROOT / "policies", tmp_path / "policies")
-    return tmp_path
+    try:
+        shutil.copytree(ROOT / "sandbox", path / "sandbox", ignore=leave)
+        shutil.copytree(ROOT / "policies", path / "policies")
+        yield path
+    finally:
+        shutil.rmtree(path)
 
 
 def built(copy: Path, guard: Guard | None = None) -> Path:
@@ -106,13 +115,13 @@ def broken(copy: Path, guard: Guard) -> Path:
 
 
 def test_an_unbroken_copy_passes(copy: Path) -> None:
-    found = outcomes(built(copy), *sorted({one for guard in CHOSEN for one in guard.tests}))
-    assert found.keys() <= {"passed", "skipped"}, found
+    found, said = outcomes(built(copy), *sorted({one for guard in CHOSEN for one in guard.tests}))
+    assert found.keys() <= {"passed", "skipped"}, said
 
 
 @pytest.mark.parametrize("guard", CHOSEN, ids=lambda one: one.name)
 def test_it_is_missed(guard: Guard, copy: Path) -> None:
-    found = outcomes(broken(copy, guard), *guard.tests, hang=BROKEN_HANG)
+    found, said = outcomes(broken(copy, guard), *guard.tests, hang=BROKEN_HANG)
     if found.keys() == {"skipped"}:
         pytest.skip("what would notice cannot be run here")
-    assert found.get("failed"), found
+    assert found.get("failed"), said
