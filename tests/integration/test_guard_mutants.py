@@ -114,6 +114,15 @@ def broken(copy: Path, guard: Guard) -> Path:
     return built(copy, guard)
 
 
+def test_every_mutant_has_its_place_and_its_tests() -> None:
+    """Also those that are tried only sometimes: whoever changes a guarded line is told at once."""
+    assert len({guard.name for guard in GUARDS}) == len(GUARDS)
+    lost = [one.name for one in GUARDS if (ROOT / one.file).read_text(encoding="utf-8").count(one.old) != 1]
+    assert lost == []
+    for file, _, name in (one.partition("::") for guard in GUARDS for one in guard.tests):
+        assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
+
+
 def test_an_unbroken_copy_passes(copy: Path) -> None:
     found, said = outcomes(built(copy), *sorted({one for guard in CHOSEN for one in guard.tests}))
     assert found.keys() <= {"passed", "skipped"}, said
