@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,16 @@ MAIN, THREAD, STRANGER, PUMP = 1_000_001, 1_000_002, 1_000_003, 1_000_004
 SIGINT, SIGKILL, SIGSYS = 2, 9, 31
 
 
+class Runs(contextlib.nullcontext[Any]):
+    """An image that may run (`sandbox.supervisor.images`)."""
+
+    native = True
+    device, inode = identity = (0, 0)
+
+    def __enter__(self) -> Runs:
+        return self
+
+
 @pytest.fixture
 def supervisor() -> Supervisor:
     """One that has a main guest of two threads."""
@@ -44,7 +56,7 @@ def test_a_sigsys_delivered_before_an_execve_explains_no_death_after_it(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thread got one and lived on, since another had just begun to catch it; that other made an execve."""
-    monkeypatch.setattr(images, "inspect", lambda pid: images.Image("", 0, 0, native=True))
+    monkeypatch.setattr(images, "inspect", lambda pid: Runs())
     supervisor.endings.sigsys_delivered(THREAD, MAIN)
     supervisor.on_exec(MAIN, MAIN)
     supervisor.on_end(Killed(THREAD, 9))
@@ -321,7 +333,7 @@ def test_memory_of_a_process_whose_first_thread_has_ended_counts(monkeypatch: py
 @pytest.fixture
 def execed(supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     """A thread has made an execve, while the first thread, whose id it has got, was making a task."""
-    monkeypatch.setattr(images, "inspect", lambda pid: images.Image("", 0, 0, native=True))
+    monkeypatch.setattr(images, "inspect", lambda pid: Runs())
     births = supervisor.births
     births._machine.called(MAIN, Request(0x11, 0, "none", 0, 0))
     births._masks[MAIN] = 0xFF
@@ -346,7 +358,7 @@ def test_no_signal_mask_of_before_an_execve_is_put_back(execed: Supervisor) -> N
 def test_nothing_of_the_former_image_is_put_back_or_told_of_the_new(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "inspect", lambda pid: images.Image("", 0, 0, native=True))
+    monkeypatch.setattr(images, "inspect", lambda pid: Runs())
     task = supervisor.tasks.get(MAIN)
     assert task is not None
     task.restore = {"rdi": 1}
