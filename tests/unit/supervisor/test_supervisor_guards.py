@@ -224,11 +224,15 @@ def test_a_stop_of_a_task_that_nobody_knows_is_an_error(supervisor: Supervisor) 
 # ---- views ----
 
 
+def view_with(tasks: Tasks, making: int = 0) -> StopView:
+    return StopView(Stopped(Task(MAIN, MAIN, 0)), tasks, lambda: making)
+
+
 def view_of(*pids: int) -> StopView:
     tasks = Tasks()
     for pid in pids:
         tasks.add(pid, pid, 0)
-    return StopView(Stopped(Task(pids[0], pids[0], 0)), tasks, lambda: 0)
+    return view_with(tasks)
 
 
 def test_the_callers_process_group_is_no_guest_group() -> None:
@@ -270,8 +274,7 @@ def test_a_task_that_has_not_stopped_yet_is_a_guest_if_we_trace_it(
     making: int, tracer: int, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "tracer_of", lambda pid: tracer)
-    seen = StopView(Stopped(Task(MAIN, MAIN, 0)), Tasks(), lambda: making)
-    assert seen.is_guest(STRANGER) == expected
+    assert view_with(Tasks(), making).is_guest(STRANGER) == expected
 
 
 @pytest.fixture
