@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 
 from sandbox._kernel import calls
+from sandbox._kernel.behalf import GuestRights
 from sandbox.audit.sinks import Memory
 from sandbox.audit.writer import AuditLog
 from sandbox.errors import InternalError
+from sandbox.outcome import Allow
 from sandbox.policy.load import load
 from sandbox.policy.model import Limits
-from sandbox.rules.files import Refusal
 from sandbox.supervisor import images, meter, view
 from sandbox.supervisor.apply import Rest
 from sandbox.supervisor.loop import Supervisor
 from sandbox.supervisor.meter import Meter, Passed
 from sandbox.supervisor.recorder import Recorder
 from sandbox.supervisor.stops import Control, Exited, Killed, SyscallExit, TrapStop
-from sandbox.supervisor.tracee import Stopped, Task, Tasks
+from sandbox.supervisor.tracee import PathCall, Stopped, Task, Tasks
 from sandbox.supervisor.vfork import Request
 from sandbox.supervisor.view import StopView
 from sandbox.syscalls.call import Call
@@ -225,7 +226,7 @@ def test_a_stop_of_a_task_that_nobody_knows_is_an_error(supervisor: Supervisor) 
 
 
 def view_with(tasks: Tasks, making: int = 0) -> StopView:
-    return StopView(Stopped(Task(MAIN, MAIN, 0)), tasks, lambda: making)
+    return StopView(Stopped(Task(MAIN, MAIN, 0)), tasks, lambda: making, GuestRights(None), None)
 
 
 def view_of(*pids: int) -> StopView:
@@ -365,9 +366,9 @@ def test_nothing_of_the_former_image_is_put_back_or_told_of_the_new(
     task = supervisor.tasks.get(MAIN)
     assert task is not None
     task.restore = {"rdi": 1}
-    task.path_refusal = ({}, Refusal("/none", "read", "--read /none"))
+    task.path_call = PathCall(Call(NUMBERS["open"], (0, 0, 0, 0, 0, 0)), Allow("calls.allow"), {})
     supervisor.on_exec(MAIN, MAIN)
-    left: tuple[object, object] = (task.restore, task.path_refusal)
+    left: tuple[object, object] = (task.restore, task.path_call)
     assert left == ({}, None)
 
 
