@@ -167,7 +167,7 @@ class _Run:
             self.policy, self.recorder, started_ns=self.started_ns, watch_all=self._record_all(),
             places=self.allowed, scratch=self.scratch.path if self.scratch else "", foreign=self.foreign,
             user=self.user,
-            realm=Realm(self.allowed.get("write") if self.policy.files else None, self.uid),
+            realm=Realm(self._written(), self.uid),
             out_of_memory=self.account.is_over,
             memory_kept=self.account.enforcement == cgroup.FULL,
         )  # fmt: skip
@@ -178,6 +178,11 @@ class _Run:
             self.write_start(program, event.pid)
 
         return self.supervisor.run(event, program.identity, begin, pump)
+
+    def _written(self) -> tuple[int, ...] | None:
+        """Where the guest may write, open; None if the policy does not confine files."""
+        files = self.policy.files
+        return None if files is None else tuple(one.fd for one in self.places.find_all(files.write))
 
     def _close(self) -> None:
         """From here on this process and those it forks run nothing that the guest may write, also where the

@@ -13,7 +13,7 @@ from sandbox._kernel._core import ffi, lib
 from sandbox.errors import InternalError
 
 O_PATH = os.O_PATH | os.O_CLOEXEC
-NO_MAGIC_LINKS = 2  # RESOLVE_NO_MAGICLINKS (openat2(2))
+NO_MAGIC_LINKS, NO_SYMLINKS, BENEATH = 2, 4, 8  # RESOLVE_NO_MAGICLINKS and so on (openat2(2))
 
 
 class GuestRights:
@@ -48,6 +48,24 @@ def open_path(directory: int, path: bytes, *, follow: bool) -> int:
     """An O_PATH descriptor of what lies at a path from a directory's descriptor, through no magic link of
     /proc (ELOOP). ENOSYS where the kernel has no openat2(2), or a filter around the sandbox forbids it."""
     return _check(lib.sb_open(directory, path, O_PATH | (0 if follow else os.O_NOFOLLOW), NO_MAGIC_LINKS))
+
+
+def is_beneath(fd: int, directory: int) -> bool:
+    """Whether an open file is one that an open directory holds at some depth, or is itself. Names are only a
+    way there (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS): False, too, if one is exchanged at this moment."""
+    if os.path.sameopenfile(fd, directory):
+        return True
+    above, place = (os.readlink(f"/proc/self/fd/{one}") for one in (directory, fd))
+    if not place.startswith(above.rstrip("/") + "/"):
+        return False
+    rest = os.fsencode(place[len(above) :].lstrip("/"))
+    found = lib.sb_open(directory, rest, O_PATH | os.O_NOFOLLOW, BENEATH | NO_SYMLINKS)
+    if found < 0:
+        return False
+    try:
+        return os.path.sameopenfile(found, fd)
+    finally:
+        os.close(found)
 
 
 def is_proc(fd: int) -> bool:

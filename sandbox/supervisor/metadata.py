@@ -13,17 +13,21 @@ from typing import NamedTuple
 
 from sandbox._kernel import behalf
 from sandbox.outcome import Deed
-from sandbox.rules.files import Refusal, covered, lasting
+from sandbox.rules.files import Refusal, lasting
 from sandbox.rules.options import option
 from sandbox.supervisor import paths
 from sandbox.supervisor.paths import Caller
 
 
 class Realm(NamedTuple):
-    """Where a guest may change files (None: anywhere), and whose files."""
+    """Where a guest may change files, by open directories and files (None: anywhere), and whose files."""
 
-    write: tuple[str, ...] | None
+    write: tuple[int, ...] | None
     uid: int
+
+    def holds(self, fd: int) -> bool:
+        """Whether an open file lies where the guest may write."""
+        return self.write is None or any(behalf.is_beneath(fd, root) for root in self.write)
 
 
 class Done(NamedTuple):
@@ -42,8 +46,9 @@ def perform(deed: Deed, caller: Caller, realm: Realm) -> Done:
     except OSError as error:
         return Done(-(error.errno or errno.EIO))
     try:
+        within = realm.holds(fd)
         with caller.rights:
-            return _on(fd, deed, realm)
+            return _on(fd, deed, realm, within)
     except OSError as error:
         return Done(-(error.errno or errno.EIO))
     finally:
@@ -56,12 +61,12 @@ def _open(deed: Deed, caller: Caller) -> int:
     return paths.open_path(caller, deed.dirfd, deed.path, follow=deed.follow)
 
 
-def _on(fd: int, deed: Deed, realm: Realm) -> Done:
+def _on(fd: int, deed: Deed, realm: Realm, within: bool) -> Done:
     here = f"/proc/self/fd/{fd}"
     facts = os.fstat(fd)
     may = _may(deed, facts, realm)
-    if realm.write is not None and not covered(place := os.readlink(here), realm.write):
-        return Done(-errno.EACCES, _refusal(place, may and facts.st_nlink > 0))
+    if not within:
+        return Done(-errno.EACCES, _refusal(os.readlink(here), may and facts.st_nlink > 0))
     if deed.kind == "mode":
         os.chmod(here, deed.values[0])
     elif deed.kind == "times":

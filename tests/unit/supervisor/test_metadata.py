@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,22 @@ from sandbox.supervisor.paths import Caller
 ME = Caller(os.getpid(), os.getpid(), GuestRights(None), lambda pid: pid == os.getpid())
 
 
+_OPENED: list[int] = []
+
+
+def opened(path: Path) -> tuple[int, ...]:
+    """A place of a realm."""
+    _OPENED.append(os.open(path, os.O_PATH))
+    return (_OPENED[-1],)
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    yield
+    while _OPENED:
+        os.close(_OPENED.pop())
+
+
 @pytest.fixture
 def inside(tmp_path: Path) -> Path:
     for name in ("in", "out"):
@@ -27,7 +44,7 @@ def inside(tmp_path: Path) -> Path:
 
 
 def do(deed: Deed, inside: Path, uid: int | None = None) -> int:
-    realm = Realm((os.path.realpath(inside),), os.geteuid() if uid is None else uid)
+    realm = Realm(opened(inside), os.geteuid() if uid is None else uid)
     return perform(deed, ME, realm).result
 
 
@@ -77,7 +94,7 @@ def test_other_peoples_files(inside: Path) -> None:
     for parent in list(inside.parents)[:3]:
         parent.chmod(0o711)
     inside.chmod(0o755)
-    realm = Realm((os.path.realpath(inside),), 65534)
+    realm = Realm(opened(inside), 65534)
     touch = Deed("times", AT_FDCWD, os.fsencode(inside / "file"), values=(0, UTIME_NOW, 0, UTIME_NOW))
     assert perform(chmod(inside / "file"), as_nobody(), realm).result == -errno.EPERM
     assert perform(touch, as_nobody(), realm).result == -errno.EACCES
@@ -111,7 +128,7 @@ def test_links_of_other_processes_are_not_followed(inside: Path) -> None:
         path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
         assert do(chmod(path), inside) == 0
         stranger = ME._replace(is_guest=lambda pid: False)
-        realm = Realm((os.path.realpath(inside),), os.geteuid())
+        realm = Realm(opened(inside), os.geteuid())
         assert perform(chmod(path), stranger, realm).result == -errno.EACCES
 
 
@@ -187,7 +204,7 @@ def test_anywhere_where_files_are_not_confined(inside: Path) -> None:
 
 def test_what_lies_outside_is_named(inside: Path) -> None:
     out = os.path.realpath(inside.parent / "out")
-    realm = Realm((os.path.realpath(inside),), os.geteuid())
+    realm = Realm(opened(inside), os.geteuid())
     (inside / "link").symlink_to(f"{out}/file")
     for deed, uid, path, allow in (
         (chmod(inside / "link"), 0, f"{out}/file", f"--write {out}/file"),
@@ -201,8 +218,24 @@ def test_what_lies_outside_is_named(inside: Path) -> None:
 
 def test_what_lies_nowhere_is_not_named(inside: Path) -> None:
     ends = os.pipe()
-    realm = Realm((os.path.realpath(inside),), os.geteuid())
+    realm = Realm(opened(inside), os.geteuid())
     done = perform(Deed("mode", ends[0], None, values=(0o600,)), ME, realm)
     assert done == (-errno.EACCES, None)
     for fd in ends:
         os.close(fd)
+
+
+def test_a_place_is_what_was_opened_whatever_has_its_name_now(inside: Path) -> None:
+    realm = Realm(opened(inside), os.geteuid())
+    out = inside.parent / "out"
+    inside.rename(inside.parent / "moved")
+    out.rename(inside)
+    assert perform(chmod(inside / "file"), ME, realm).result == -errno.EACCES
+    assert perform(chmod(inside.parent / "moved" / "file"), ME, realm).result == 0
+    assert (mode(inside / "file"), mode(inside.parent / "moved" / "file")) == (0o640, 0o600)
+
+
+def test_a_place_may_be_a_file(inside: Path) -> None:
+    realm = Realm(opened(inside / "file"), os.geteuid())
+    assert perform(chmod(inside / "file"), ME, realm).result == 0
+    assert perform(chmod(inside), ME, realm).result == -errno.EACCES
