@@ -11,7 +11,8 @@ than its sources, the shared headers or this file is built again. Nothing outsid
 
 Attacks, `guests/attacks/NAME.c`, are built as one flavour to `guests/build/attacks/NAME`, always with
 `lib/trampoline.S`. Their first comment also says which classes they try, `class: 1 2`, how they are expected
-to fail, `contained: errno` (or killed, or limit), and where their run needs more, `options: --cpu 1`, or
+to fail, `contained: errno` (or killed, or limit), how many ways they try, `ways: 3`, and where their run
+needs more, `options: --cpu 1`, or
 `needs: terminal` where that is to be its controlling terminal and standard input. That goes to
 `guests/build/attacks/index.json`, which the harness reads.
 
@@ -130,7 +131,23 @@ def index_entry(source: Path) -> dict[str, object]:
     if set(needs) - set(NEEDS):
         raise BuildError(f"{source.name}: the first comment's line 'needs:' knows {', '.join(NEEDS)} only")
     numbers = [int(word) for word in classes]
-    return {"classes": numbers, "contained": expected, "options": options, "needs": needs}
+    return {
+        "classes": numbers,
+        "contained": expected,
+        "options": options,
+        "needs": needs,
+        "ways": ways_of(source, comment),
+    }
+
+
+def ways_of(source: Path, comment: str) -> int:
+    """How many ways an attack declares. Raises BuildError where it declares none."""
+    match declared(comment, "ways"):
+        case [number] if number.isdigit() and int(number):
+            return int(number)
+    raise BuildError(
+        f"{source.name}: the first comment needs a line 'ways: NUMBER', the names it gives to attempts"
+    )
 
 
 def index_text() -> str:

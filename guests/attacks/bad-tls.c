@@ -3,6 +3,7 @@
  * natively there is nothing to show.
  * class: 53
  * contained: errno
+ * ways: 3
  * build: musl */
 #include <asm/prctl.h>
 

@@ -3,6 +3,7 @@
  * wait ends by itself, after a moment. Here the wall limit ends it.
  * class: 130
  * contained: limit
+ * ways: 1
  * options: --timeout 1
  * build: musl */
 #include "lib/burn.h"
@@ -45,8 +46,9 @@ int main(int argc, char **argv)
         leave(0);
     }
     hear_nothing();
+    attempt("a wait of seven seconds");
     if (!waits_for_child() && raw(SYS_nanosleep, &pause, NULL) < 0)
         burn(7);
-    way(1, "a wait of seven seconds");
+    answered(1);
     ways_end("a deaf wait");
 }

@@ -4,6 +4,7 @@
  * refuses each outside the writable places, moving in and out of them included.
  * class: 120
  * contained: errno
+ * ways: 16
  * build: musl */
 #include "lib/files.h"
 

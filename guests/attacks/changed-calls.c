@@ -3,6 +3,7 @@
  * happen; the registers the program sees afterwards must be its own. Natively the canary is written.
  * class: 37
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <fcntl.h>
 
@@ -32,10 +33,8 @@ int main(int argc, char **argv)
 
         if (after != O_RDWR)
             escaped("open gave back flags %lx", (unsigned long)after);
-        if (fd >= 0) {
-            unless_refused(raw(SYS_write, fd, "changed", 7), "write to the canary");
-            raw(SYS_close, fd);
-        }
+        unless_refused(raw(SYS_write, fd, "changed", 7), "write to the canary");
+        raw(SYS_close, fd);
         unless_refused(raw(SYS_kill, victim(), SIGTERM), "kill of the victim");
         expect_supervised();
     }

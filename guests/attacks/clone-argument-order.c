@@ -3,6 +3,7 @@
  * rule is on the first.
  * class: 12
  * contained: errno
+ * ways: 2
  * build: musl */
 #include "lib/tasks.h"
 

@@ -2,6 +2,7 @@
  * handed a child with any exit signal. Natively the child is not ours. Here every policy refuses it outside threads.
  * class: 48
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/tasks.h"
 

@@ -2,6 +2,7 @@
  * of, without its options. Natively the flag is accepted. Here every policy refuses it.
  * class: 47
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/tasks.h"
 

@@ -3,6 +3,7 @@
  * rcx and r11 changes, and, in the child, rsp; and so it must be here.
  * class: 54
  * contained: errno
+ * ways: 1
  * build: musl
  * with: lib/registers.S */
 #include "lib/registers.h"
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
     long pid;
 
     attack_start(argc, argv);
+    attempt("registers after a spawn");
     for (int i = 0; i < 20; i++) {
         fill_registers(&call);
         call.rax = SYS_clone;

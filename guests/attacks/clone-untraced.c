@@ -2,6 +2,7 @@
  * the flags of posix_spawn and of a thread. Natively the child is made. Here every policy refuses the flag.
  * class: 46
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/tasks.h"
 

@@ -2,6 +2,7 @@
  * right after the refusal, which once hung a tracer. Natively a child is made. No policy lets clone3 run.
  * class: 49
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <linux/sched.h>
 

@@ -2,6 +2,7 @@
  * untraced child from the start. Natively it is made. No policy lets clone3 run.
  * class: 25
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <linux/sched.h>
 

@@ -3,6 +3,7 @@
  * Here it is refused from anywhere.
  * class: 31
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <sys/mman.h>
 
@@ -18,6 +19,7 @@ int main(int argc, char **argv)
     long memory;
 
     attack_start(argc, argv);
+    attempt("unshare from written memory");
     memory = raw(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory < 0)
         contained("no memory that is writable and executable: errno %ld", -memory);

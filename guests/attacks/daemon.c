@@ -3,6 +3,7 @@
  * is left.
  * class: 66
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/lasting.h"
 
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
         last();
     if (has_word(argv, "between"))
         between(argv);
+    attempt("a daemon");
     pid = spawn_self_or_contained(argv, "between");
     if (wait_for(pid))
         contained("no third task");

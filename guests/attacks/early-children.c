@@ -3,6 +3,7 @@
  * Natively they only run. Here an unknown task that stops is taken for what it is: a guest.
  * class: 64
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -34,6 +35,7 @@ int main(int argc, char **argv)
     long pids[10];
 
     attack_start(argc, argv);
+    attempt("children that act at once");
     for (long i = 0; i < CHILDREN / 10; i++) {
         for (long j = 0; j < 10; j++)
             pids[j] = make(i * 10 + j);

@@ -5,6 +5,7 @@
  * exemption is a state of the task that ends with the first exec, and says nothing of other calls.
  * class: 74 75
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <sys/mman.h>
 
@@ -32,11 +33,15 @@ int main(int argc, char **argv)
 
     attack_start(argc, argv);
     way(reaches_victim(), "a signal from an image");
-    if (same_text(now, "third"))
+    if (same_text(now, "third")) {
+        not_reached_way("a signal after a refused exec", "no exec is refused");
         ways_end("the third image");
-    if (same_text(now, "second"))
+    }
+    if (same_text(now, "second")) {
         exec_from_guesses("third");
-    else
+    } else {
         exec_stage("second");
+        way(reaches_victim(), "a signal after a refused exec");
+    }
     ways_end("exec refused");
 }

@@ -4,6 +4,7 @@
  * follows the change of id (EVENT_EXEC, ptrace(2)), and the filter stays through every exec.
  * class: 70 71
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/ways.h"
 
@@ -42,11 +43,12 @@ int main(int argc, char **argv)
     int round = *now ? (now[6] - '0') * 10 + now[7] - '0' : 0;
 
     attack_start(argc, argv);
+    attempt("a signal to the victim from an image");
     if (round < IMAGES) {
         if (!natively && reaches_victim())
             escaped("a signal to the victim from image %d", round);
         next_image(round + 1);
     }
-    way(reaches_victim(), "a signal to the victim from the last image");
+    answered(reaches_victim());
     ways_end("exec by a thread that is not the leader");
 }

@@ -4,6 +4,7 @@
  * its instruction lies, so no policy needs to forbid such memory.
  * class: 82
  * contained: errno
+ * ways: 5
  * build: musl */
 #include <sys/mman.h>
 
@@ -16,21 +17,23 @@ static const unsigned char code[] = {0x48, 0x89, 0xf8, 0x48, 0x89, 0xf7, 0x48, 0
 
 typedef long (*generated)(long nr, long first, long second);
 
-static int calls_from(long writable, long executable, const char *what)
+static void calls_from(long writable, long executable, const char *what)
 {
-    if (writable < 0 || executable < 0)
-        return 0;
-    memcpy((void *)writable, code, sizeof code);
-    way(((generated)executable)(SYS_kill, victim(), SIGCONT) == 0, what);
-    return 1;
+    attempt(what);
+    if (writable >= 0 && executable >= 0) {
+        memcpy((void *)writable, code, sizeof code);
+        answered(noted(((generated)executable)(SYS_kill, victim(), SIGCONT)) == 0);
+    } else {
+        answered(0);
+    }
 }
 
-static long made_executable(long (*protect)(long at))
+static void calls_made_executable(long (*protect)(long at), const char *what)
 {
     long at = raw(SYS_mmap, 0, SIZE, PROT_READ | PROT_WRITE, PRIVATE, -1, 0);
 
     memcpy((void *)at, code, sizeof code);
-    return protect(at) < 0 ? -1 : at;
+    way(protect(at) >= 0 && noted(((generated)at)(SYS_kill, victim(), SIGCONT)) == 0, what);
 }
 
 static long by_mprotect(long at) { return raw(SYS_mprotect, at, SIZE, PROT_READ | PROT_EXEC); }
@@ -38,25 +41,22 @@ static long by_key(long at) { return raw(SYS_pkey_mprotect, at, SIZE, PROT_READ 
 
 static void from_one_mapping(void)
 {
-    long both = raw(SYS_mmap, 0, SIZE, RWX, PRIVATE, -1, 0), at;
+    long both = raw(SYS_mmap, 0, SIZE, RWX, PRIVATE, -1, 0);
 
     calls_from(both, both, "code in writable memory");
-    if ((at = made_executable(by_mprotect)) > 0)
-        way(((generated)at)(SYS_kill, victim(), SIGCONT) == 0, "code made executable by mprotect");
-    if ((at = made_executable(by_key)) > 0)
-        way(((generated)at)(SYS_kill, victim(), SIGCONT) == 0, "code made executable by pkey_mprotect");
+    calls_made_executable(by_mprotect, "code made executable by mprotect");
+    calls_made_executable(by_key, "code made executable by pkey_mprotect");
 }
 
 static void from_shared_memory(void)
 {
     long id = raw(SYS_shmget, 0, SIZE, 0700), fd = raw(SYS_memfd_create, "code", 0);
 
-    if (id >= 0)
-        calls_from(raw(SYS_shmat, id, 0, 0), raw(SYS_shmat, id, 0, 0100000 /* SHM_EXEC */), "code in shmat memory");
+    calls_from(raw(SYS_shmat, id, 0, 0), raw(SYS_shmat, id, 0, 0100000 /* SHM_EXEC */), "code in shmat memory");
     raw(SYS_shmctl, id, 0 /* IPC_RMID */, 0);
-    if (fd >= 0 && raw(SYS_ftruncate, fd, SIZE) == 0)
-        calls_from(raw(SYS_mmap, 0, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
-                   raw(SYS_mmap, 0, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0), "code in a memfd");
+    raw(SYS_ftruncate, fd, SIZE);
+    calls_from(raw(SYS_mmap, 0, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0),
+               raw(SYS_mmap, 0, SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0), "code in a memfd");
 }
 
 int main(int argc, char **argv)

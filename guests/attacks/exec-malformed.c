@@ -4,6 +4,7 @@
  * waits, and its next decision is right.
  * class: 78
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <elf.h>
 
@@ -126,6 +127,7 @@ int main(int argc, char **argv)
     int ran;
 
     attack_start(argc, argv);
+    attempt("malformed images");
     ran = mutate_headers() + cut_short() + wild_tables();
     raw(SYS_unlink, path);
     if (natively && ran)

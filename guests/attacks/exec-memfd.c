@@ -4,6 +4,7 @@
  * supervisor.
  * class: 73
  * contained: errno
+ * ways: 6
  * build: musl */
 #include "lib/files.h"
 

@@ -3,6 +3,7 @@
  * Here no_new_privs forbids it at every exec (prctl(2)), and a traced program gains nothing either.
  * class: 76
  * contained: errno
+ * ways: 4
  * build: musl */
 #include <sys/xattr.h>
 
@@ -72,13 +73,14 @@ static void try_copy(void)
     /* A vfs_cap_data of version 2: permitted, with the effective bit, CAP_DAC_OVERRIDE (capabilities(7)). */
     static const unsigned capability[5] = {0x02000001, 1 << 1, 0, 0, 0};
 
-    if (!copy_self(in_work(copy, "exec-setuid-copy")))
-        return;
-    if (raw(SYS_chown, copy, NOBODY, NOBODY) == 0 && raw(SYS_chmod, copy, 06755) == 0)
-        way(copy_gains("user"), "a set-user-ID copy");
-    if (raw(SYS_chown, copy, 0, 0) == 0 && raw(SYS_chmod, copy, 0755) == 0 &&
-        raw(SYS_setxattr, copy, "security.capability", capability, sizeof capability, 0) == 0)
-        way(copy_gains("capability"), "a copy with file capabilities");
+    int made = copy_self(in_work(copy, "exec-setuid-copy"));
+
+    way(made && raw(SYS_chown, copy, NOBODY, NOBODY) == 0 && raw(SYS_chmod, copy, 06755) == 0 && copy_gains("user"),
+        "a set-user-ID copy");
+    way(made && raw(SYS_chown, copy, 0, 0) == 0 && raw(SYS_chmod, copy, 0755) == 0 &&
+            raw(SYS_setxattr, copy, "security.capability", capability, sizeof capability, 0) == 0 &&
+            copy_gains("capability"),
+        "a copy with file capabilities");
     raw(SYS_unlink, copy);
 }
 
@@ -105,7 +107,7 @@ int main(int argc, char **argv)
     if (*now)
         as_stage(now);
     if (raw(SYS_pipe, input) < 0)
-        contained("no pipe for the program to wait at");
+        unreached("no pipe for the program to wait at");
     way(raw(SYS_getuid) != 0 && gains_user("/usr/bin/su"), "su");
     way(raw(SYS_getuid) != 0 && gains_user("/usr/bin/passwd"), "passwd");
     try_copy();

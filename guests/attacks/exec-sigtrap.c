@@ -4,6 +4,7 @@
  * victim. Here execs are events of their own and a stop says what it is (PTRACE_O_TRACEEXEC, TRACESYSGOOD).
  * class: 72
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/ways.h"
 

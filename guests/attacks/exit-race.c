@@ -4,6 +4,7 @@
  * Here too, and a call that was not judged did not run.
  * class: 96
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/ways.h"
 
@@ -43,6 +44,7 @@ int main(int argc, char **argv)
     attack_start(argc, argv);
     if (*now)
         short_life(now);
+    attempt("a signal to the victim from a dying process");
     for (int i = 0; i < PROCESSES; i++) {
         long pid = spawn_stage_or_contained(decimal(i)), status;
 
@@ -53,6 +55,6 @@ int main(int argc, char **argv)
             fail("process %d: wait status %lx", i, (unsigned long)status);
         through += exited_with(status, GOT_THROUGH);
     }
-    way(through > 0, "a signal to the victim from a dying process");
+    answered(through > 0);
     ways_end("processes that end in a stop");
 }

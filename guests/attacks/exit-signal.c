@@ -3,6 +3,7 @@
  * made. Here only 0x4111 is accepted, or, where any clone is, they are supervised like all children.
  * class: 51
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -29,6 +30,7 @@ int main(int argc, char **argv)
     static const unsigned long forms[] = {0x4100, 0x4101, 0x4110, 0x4100 | SIGUSR1};
 
     attack_start(argc, argv);
+    attempt("a child with another exit signal");
     for (int number = 1; number < 32; number++)
         signal(number, SIG_IGN);
     for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++)

@@ -5,6 +5,7 @@
  * fields say.
  * class: 94
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/ways.h"
 

@@ -4,6 +4,7 @@
  * not of the x86-64 ABI.
  * class: 4
  * contained: killed
+ * ways: 1
  * build: musl */
 #include <ucontext.h>
 
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
     unsigned target;
 
     attack_start(argc, argv);
+    attempt("i386 getpid from a 32-bit segment");
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGILL, &action, NULL);
     page = low_memory(PAGES, PROT_READ | PROT_WRITE | PROT_EXEC);

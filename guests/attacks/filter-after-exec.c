@@ -2,6 +2,7 @@
  * executed by any of these, one executed in our place. Natively each makes a call that every policy refuses.
  * class: 42
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -25,6 +26,7 @@ int main(int argc, char **argv)
     long pid;
 
     attack_start(argc, argv);
+    attempt("a task without the filter");
     if (has_word(argv, "last") || has_word(argv, "inner")) {
         long broken = supervision();
 

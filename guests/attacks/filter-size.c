@@ -2,6 +2,7 @@
  * and memory of the kernel's. Natively it is installed. Here no policy lets a guest install one.
  * class: 43
  * contained: errno
+ * ways: 2
  * build: musl */
 #include "lib/filters.h"
 

@@ -3,6 +3,7 @@
  * ENOSYS. Here no filter can be installed, and the supervisor never looks at that number.
  * class: 36
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/filters.h"
 
@@ -11,10 +12,10 @@ int main(int argc, char **argv)
     struct sock_filter code[] = FILTER_GETPPID(SECCOMP_RET_TRACE | 0xbad);
 
     attack_start(argc, argv);
+    attempt("getppid by a filter that asks for a tracer");
     if (install(code, 4, 0) < 0)
         install_by_prctl(code, 4);
-    if (raw(SYS_getppid) == -ENOSYS && natively)
-        works("getppid asks for a tracer of the guest's choice");
+    answered(natively && raw(SYS_getppid) == -ENOSYS);
     unless_refused(install(code, 4, 0), "seccomp(RET_TRACE)");
     unless_refused(install_by_prctl(code, 4), "prctl(RET_TRACE)");
     contained("no filter of the guest's own");

@@ -2,6 +2,7 @@
  * Here no policy lets seccomp run.
  * class: 39
  * contained: errno
+ * ways: 2
  * build: musl */
 #include "lib/filters.h"
 
@@ -21,10 +22,10 @@ static long synchronise(void *unused)
 int main(int argc, char **argv)
 {
     attack_start(argc, argv);
+    attempt("a filter from another thread");
     thread_or_contained(synchronise, NULL);
     while (!done)
         linger(100);
-    if (raw(SYS_getppid) == -EOWNERDEAD)
-        escaped("a filter came from another thread");
+    answered(raw(SYS_getppid) == -EOWNERDEAD);
     judge(answer, "seccomp(TSYNC) in a thread");
 }

@@ -2,6 +2,7 @@
  * harm the machine. Here a count in the supervisor ends it long before MOST, and the program goes on.
  * class: 67
  * contained: errno limit
+ * ways: 1
  * build: musl */
 #include "lib/lasting.h"
 
@@ -21,10 +22,12 @@ int main(int argc, char **argv)
     long pid = 0;
 
     attack_start(argc, argv);
+    not_natively("3000 tasks", "a fork bomb would harm the machine");
     if (natively)
         cannot("a fork bomb would harm the machine");
     if (has_word(argv, "stay"))
         stay(NULL);
+    attempt("3000 tasks");
     for (; made < MOST && pid >= 0; made++) {
         pid = raw(SYS_fork);
         if (pid == 0)

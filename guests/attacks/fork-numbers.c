@@ -2,6 +2,7 @@
  * refused, or, where forking is allowed, the child is supervised.
  * class: 61
  * contained: errno
+ * ways: 2
  * build: musl */
 #include "lib/tasks.h"
 
@@ -22,9 +23,14 @@ int main(int argc, char **argv)
     long forked, pid;
 
     attack_start(argc, argv);
+    attempt("vfork");
     pid = vfork_report();
     if (pid > 0 && wait_for(pid))
         escaped("vfork: the child broke");
+    if (pid > 0 && !natively)
+        way_is_refused("made a child, which has ended well");
+    else
+        answered_by_call(pid);
     forked = raw(SYS_fork);
     if (forked == 0)
         leave((int)supervision());

@@ -4,6 +4,7 @@
  * reached. Here each call is judged once, whatever stops lie around it (PTRACE_LISTEN, ptrace(2)).
  * class: 95
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/ways.h"
 

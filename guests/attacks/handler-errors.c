@@ -4,6 +4,7 @@
  * each. Here each is answered too, and the next decision is right.
  * class: 104
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <sys/mman.h>
 
@@ -56,6 +57,7 @@ int main(int argc, char **argv)
     int tried = sizeof calls / sizeof *calls;
 
     attack_start(argc, argv);
+    attempt("strange arguments");
     hostile_pages();
     for (int i = 0; i < tried; i++) {
         try_strange(calls[i]);

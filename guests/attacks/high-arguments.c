@@ -3,6 +3,7 @@
  * all 64 bits of it, rather than what is not.
  * class: 10
  * contained: errno
+ * ways: 4
  * build: musl */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -18,9 +19,7 @@ static void put_key(unsigned long bits)
 {
     long fd = raw(SYS_open, "/dev/ptmx", O_RDWR | O_NOCTTY);
 
-    if (fd < 0)
-        return;
-    unless_refused(raw(SYS_ioctl, fd, bits | TIOCSTI, "x"), "ioctl TIOCSTI with high bits");
+    unless_refused(fd < 0 ? fd : raw(SYS_ioctl, fd, bits | TIOCSTI, "x"), "ioctl TIOCSTI with high bits");
     raw(SYS_close, fd);
 }
 
@@ -32,7 +31,6 @@ int main(int argc, char **argv)
         unless_refused(raw(SYS_socket, high[i] | AF_INET, SOCK_STREAM, 0), "socket(AF_INET) with high bits");
         unless_refused(raw(SYS_socket, AF_INET | high[i], high[i] | SOCK_STREAM, high[i]), "socket, all high bits");
         unless_refused(raw(SYS_prctl, high[i] | PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl(PR_SET_DUMPABLE) with high bits");
-        unless_refused(raw(SYS_unshare, high[i]), "unshare with high bits");
     }
     contained("high bits of arguments change nothing");
 }

@@ -3,6 +3,7 @@
  * and the supervisor reads the number from the kernel.
  * class: 7
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/tasks.h"
 

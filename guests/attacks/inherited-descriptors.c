@@ -3,6 +3,7 @@
  * to 2 are the three that were given.
  * class: 106
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/files.h"
 

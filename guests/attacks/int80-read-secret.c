@@ -3,6 +3,7 @@
  * the x86-64 ABI.
  * class: 2
  * contained: killed
+ * ways: 1
  * build: musl */
 #include "lib/i386.h"
 
@@ -12,6 +13,7 @@ int main(int argc, char **argv)
     long fd, got;
 
     attack_start(argc, argv);
+    attempt("i386 open and read");
     bytes = low_memory(4096, PROT_READ | PROT_WRITE);
     fd = int80_or_cannot(I386_OPEN, low_text(secret()), O_RDONLY, 0);
     if (fd < 0)

@@ -3,6 +3,7 @@
  * x86-64 ABI, which has no such multiplexers.
  * class: 18
  * contained: killed
+ * ways: 1
  * build: musl */
 #include <netinet/in.h>
 
@@ -17,6 +18,7 @@ int main(int argc, char **argv)
     long fd;
 
     attack_start(argc, argv);
+    attempt("a connection by socketcall");
     args = (unsigned *)low_memory(4096, PROT_READ | PROT_WRITE);
     address = (struct sockaddr_in *)(args + 16);
     *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((unsigned short)tcp_port()),
@@ -30,5 +32,5 @@ int main(int argc, char **argv)
     args[0] = (unsigned)fd;
     args[1] = (unsigned)(unsigned long)address;
     args[2] = sizeof *address;
-    judge(int80(I386_SOCKETCALL, CALL_CONNECT, (unsigned long)args, 0), "socketcall(connect)");
+    judge(int80(I386_SOCKETCALL, CALL_CONNECT, (unsigned long)args, 0), "a connection by socketcall");
 }

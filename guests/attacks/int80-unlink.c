@@ -3,6 +3,7 @@
  * looks at the architecture first, and kills.
  * class: 44
  * contained: killed
+ * ways: 1
  * build: musl */
 #include "lib/i386.h"
 

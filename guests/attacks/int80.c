@@ -3,6 +3,7 @@
  * the x86-64 ABI.
  * class: 1
  * contained: killed
+ * ways: 1
  * build: musl */
 #include "lib/attack.h"
 
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
     long pid;
 
     attack_start(argc, argv);
+    attempt("i386 getpid by int 0x80");
     __asm__ volatile("int $0x80" : "=a"(pid) : "a"(I386_GETPID) : "memory", "r8", "r9", "r10", "r11");
     if (pid == -ENOSYS)
         cannot("this kernel has no 32-bit system calls");

@@ -2,6 +2,7 @@
  * tracer sees them. Natively the secret is opened and read by a ring. Here io_uring_setup is refused.
  * class: 112
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <linux/io_uring.h>
 #include <sys/mman.h>
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
     long fd;
 
     attack_start(argc, argv);
+    attempt("a file opened by a ring");
     if (!has_ring())
         cannot("io_uring_setup: errno %ld (kernel.io_uring_disabled?)", -ring);
     fd = operate((struct io_uring_sqe){

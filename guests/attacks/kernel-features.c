@@ -4,6 +4,7 @@
  * some do something for anybody. Here each is refused.
  * class: 113
  * contained: errno
+ * ways: 43
  * build: musl */
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
@@ -80,8 +81,7 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < sizeof harmless / sizeof *harmless; i++) {
         const long *a = harmless[i].arguments;
 
-        if (!natively)
-            way(!is_refusal(raw(harmless[i].nr, a[0], a[1], a[2], a[3], a[4])), harmless[i].name);
+        way(!is_refusal(raw(harmless[i].nr, a[0], a[1], a[2], a[3], a[4])), joined("asked, ", harmless[i].name));
     }
     ways_end("features of the kernel");
 }

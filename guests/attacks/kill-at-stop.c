@@ -3,6 +3,7 @@
  * Natively each dies. Here each dies too, by SIGKILL, with the victim unreached.
  * class: 97
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/ways.h"
 
@@ -15,6 +16,7 @@ int main(int argc, char **argv)
         for (;;)
             if (reaches_victim() && !natively)
                 leave(GOT_THROUGH);
+    attempt("processes killed in their calls");
     for (int i = 0; i < CHILDREN; i++) {
         long pid = spawn_stage_or_contained("calls"), status;
 

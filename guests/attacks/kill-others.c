@@ -4,6 +4,7 @@
  * supervisor looks at whom a signal is for, and the last ways are refused by rules on pidfd_send_signal and fcntl.
  * class: 84
  * contained: errno
+ * ways: 18
  * build: musl */
 #include "lib/files.h"
 
@@ -15,7 +16,6 @@ static void by_number(long pid)
     way(raw(SYS_kill, pid | 0x7fffffff00000000, SIGCONT) == 0, "kill with high bits in the pid");
     way(raw(SYS_tkill, pid, SIGCONT) == 0, "tkill");
     way(raw(SYS_tgkill, pid, pid, SIGCONT) == 0, "tgkill");
-    way(raw(SYS_tgkill, -1, pid, SIGCONT) == 0, "tgkill of any process's thread");
     way(raw(SYS_rt_sigqueueinfo, pid, SIGCONT, &info) == 0, "rt_sigqueueinfo");
     way(raw(SYS_rt_tgsigqueueinfo, pid, pid, SIGCONT, &info) == 0, "rt_tgsigqueueinfo");
 }
@@ -39,6 +39,8 @@ static void by_group(long pid)
 {
     way(raw(SYS_kill, -raw(SYS_getpgid, pid), SIGCONT) == 0, "kill of the victim's group");
     way(raw(SYS_kill, -pid, SIGCONT) == 0, "kill of the group the victim leads");
+    not_natively("kill of everybody", "that is every process of the user");
+    not_natively("kill of everybody, unsigned", "that is every process of the user");
     if (natively)
         return;
     way(raw(SYS_kill, -1, SIGCONT) == 0, "kill of everybody");
@@ -50,13 +52,15 @@ static void by_owner(long pid)
     struct {
         int type, pid;
     } owner = {1 /* F_OWNER_PID */, (int)pid};
-    int ends[2];
+    int ends[2] = {-1, -1};
 
-    if (raw(SYS_pipe, ends) < 0)
-        return;
+    raw(SYS_pipe, ends);
     way(raw(SYS_fcntl, ends[0], F_SETOWN, pid) == 0, "the victim as a pipe's owner");
     way(raw(SYS_fcntl, ends[0], 15 /* F_SETOWN_EX */, &owner) == 0, "the victim as a pipe's owner, F_SETOWN_EX");
     way(raw(SYS_fcntl, ends[0], F_SETOWN, -pid) == 0, "the victim's group as a pipe's owner");
+    /* These two know sockets only. */
+    raw(SYS_close, ends[0]);
+    raw(SYS_socketpair, 1 /* AF_UNIX */, 1 /* SOCK_STREAM */, 0, ends);
     way(raw(SYS_ioctl, ends[0], 0x8901 /* FIOSETOWN */, (int[]){(int)pid}) == 0, "FIOSETOWN");
     way(raw(SYS_ioctl, ends[0], 0x8902 /* SIOCSPGRP */, (int[]){(int)pid}) == 0, "SIOCSPGRP");
 }

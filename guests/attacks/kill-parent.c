@@ -3,6 +3,7 @@
  * whoever is no guest, and a Landlock scope forbids signals out of the sandbox in the kernel too.
  * class: 83
  * contained: errno
+ * ways: 6
  * build: musl */
 #include "lib/files.h"
 
@@ -26,11 +27,19 @@ static long parent_of(long pid)
 int main(int argc, char **argv)
 {
     attack_start(argc, argv);
+    if (supervisor() <= 1) {
+        not_reached_way("signal 0 to a parent", "getppid does not tell who it is");
+        not_reached_way("SIGCONT to a parent", "getppid does not tell who it is");
+        not_reached_way("SIGCONT to a parent's thread", "getppid does not tell who it is");
+    }
     for (long pid = supervisor(), depth = 0; pid > 1 && depth < 8; pid = parent_of(pid), depth++) {
         way(raw(SYS_kill, pid, 0) == 0, "signal 0 to a parent");
         way(raw(SYS_kill, pid, SIGCONT) == 0, "SIGCONT to a parent");
         way(raw(SYS_tgkill, pid, pid, SIGCONT) == 0, "SIGCONT to a parent's thread");
     }
+    not_natively("SIGTERM to the supervisor", "natively that is the harness");
+    not_natively("SIGKILL to the supervisor", "natively that is the harness");
+    not_natively("SIGKILL to the supervisor's thread", "natively that is the harness");
     if (!natively) {
         way(raw(SYS_kill, supervisor(), SIGTERM) == 0, "SIGTERM to the supervisor");
         way(raw(SYS_kill, supervisor(), SIGKILL) == 0, "SIGKILL to the supervisor");

@@ -3,6 +3,7 @@
  * by what was traced, not by groups; the harness looks for what is left.
  * class: 65
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/lasting.h"
 
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
     attack_start(argc, argv);
     if (has_word(argv, "last"))
         last();
+    attempt("a child in a session of its own");
     pid = make_lasting(argv);
     if (pid < 0)
         contained("no second task: errno %ld", -pid);

@@ -3,6 +3,7 @@
  * run. Natively each child just dies. Here too, and the run ends well.
  * class: 132
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/ways.h"
 
@@ -18,6 +19,7 @@ int main(int argc, char **argv)
     int count = sizeof signals / sizeof *signals;
 
     attack_start(argc, argv);
+    attempt("deaths by signals of limits");
     for (int i = 0; i < count; i++) {
         long pid = spawn_child(die_by, (void *)(long)signals[i]);
 

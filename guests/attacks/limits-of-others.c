@@ -3,6 +3,7 @@
  * are). Here each such call is refused for any process but the caller's own.
  * class: 91
  * contained: errno
+ * ways: 16
  * build: musl */
 #include <sys/resource.h>
 
@@ -39,6 +40,14 @@ static void try_scheduling(long pid)
 /* Natively these would change more than the victim. */
 static void try_many(void)
 {
+    static const char *const many[] = {
+        "setpriority of a group", "setpriority of a user", "ioprio_set of a group", "ioprio_set of a user",
+    };
+
+    for (unsigned i = 0; i < sizeof many / sizeof *many; i++)
+        not_natively(many[i], "that is more than the victim");
+    if (natively)
+        return;
     way(raw(SYS_setpriority, PRIO_PGRP, raw(SYS_getpgid, victim()), 5) == 0, "setpriority of a group");
     way(raw(SYS_setpriority, PRIO_USER, 0, 5) == 0, "setpriority of a user");
     way(raw(SYS_ioprio_set, IOPRIO_WHO_PGRP, raw(SYS_getpgid, victim()), 3 << 13) == 0, "ioprio_set of a group");
@@ -53,7 +62,7 @@ static void try_proc(const char *name, const char *value)
     path_join(path, "/proc/", victim_text());
     path_join(path + strlen(path), "/", name);
     fd = open_path(path, O_WRONLY);
-    way(fd >= 0 && (natively || raw(SYS_write, fd, value, strlen(value)) > 0), path);
+    way(fd >= 0 && (natively || raw(SYS_write, fd, value, strlen(value)) > 0), joined("/proc/PID/", name));
     raw(SYS_close, fd);
 }
 
@@ -68,7 +77,7 @@ int main(int argc, char **argv)
     if (!natively) {
         try_limits(supervisor());
         try_scheduling(supervisor());
-        try_many();
     }
+    try_many();
     ways_end("resources of others");
 }

@@ -4,6 +4,7 @@
  * the harness looks at the log and at what the run left.
  * class: 103
  * contained: errno limit
+ * ways: 1
  * build: musl */
 #include "lib/ways.h"
 
@@ -15,6 +16,7 @@ int main(int argc, char **argv)
     char *arguments[] = {path, path, NULL};
 
     attack_start(argc, argv);
+    attempt("records without end");
     memset(path, 1, LONGEST);
     path[0] = '/';
     for (int i = 0; i < SIGNALS; i++)

@@ -4,6 +4,7 @@
  * log's chain afterwards and looks at the terminal text.
  * class: 102
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <sys/prctl.h>
 
@@ -39,6 +40,7 @@ int main(int argc, char **argv)
     enum { TEXTS = sizeof forged / sizeof *forged };
 
     attack_start(argc, argv);
+    attempt("texts that forge records");
     for (int i = 0; i < TEXTS; i++)
         make_calls(forged[i]);
     if (natively)

@@ -3,6 +3,7 @@
  * policy allows some, Landlock judges ports, not spellings.
  * class: 114
  * contained: errno
+ * ways: 4
  * build: musl */
 #include <arpa/inet.h>
 #include <sys/socket.h>
@@ -35,7 +36,6 @@ int main(int argc, char **argv)
     try_6("\0\0\0\0\0\0\xff\xff\x7f\0\0\1", "::ffff:127.0.0.1");
     try_6("\0\0\0\0\0\0\xff\xff\0\0\0\0", "::ffff:0.0.0.0");
     try_4(0x7f000001, "127.0.0.1");
-    try_4(0x7f010203, "127.1.2.3");
     try_4(0, "0.0.0.0");
     ways_end("spellings of an address");
 }

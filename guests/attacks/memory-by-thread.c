@@ -3,6 +3,7 @@
  * no threads.
  * class: 128
  * contained: errno limit
+ * ways: 1
  * options: --memory 128MiB
  * build: musl */
 #include <pthread.h>
@@ -20,7 +21,7 @@ static void *touch(void *first)
     at = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (long i = 0; at != MAP_FAILED && i < SIZE; i += PAGE)
         ((volatile char *)at)[i] = 1;
-    way(at != MAP_FAILED, "a gigabyte by a thread that is left alone");
+    answered(at != MAP_FAILED);
     ways_end("memory");
 }
 
@@ -30,6 +31,7 @@ int main(int argc, char **argv)
     pthread_t second;
 
     attack_start(argc, argv);
+    attempt("a gigabyte by a thread that is left alone");
     first = pthread_self();
     if (pthread_create(&second, NULL, touch, &first))
         contained("no thread");

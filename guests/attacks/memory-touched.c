@@ -2,6 +2,7 @@
  * the stack. Natively it is there. Here the limit on memory ends the run, or the kernel says ENOMEM.
  * class: 128
  * contained: errno limit
+ * ways: 3
  * options: --memory 128MiB
  * build: musl */
 #include <sys/mman.h>
@@ -56,10 +57,13 @@ int main(int argc, char **argv)
     attack_start(argc, argv);
     raw(SYS_mmap, 0, 1L << 40, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     way(mapped() == BLOCKS, "a gigabyte by mmap");
+    not_natively("a gigabyte by brk", "one gigabyte is enough");
+    not_natively("a deep stack", "one gigabyte is enough");
     if (natively)
         ways_end("memory");
     way(grown() == BLOCKS, "a gigabyte by brk");
-    if (raw(SYS_setrlimit, RLIMIT_STACK, &stack) == 0 || raw(SYS_prlimit64, 0, RLIMIT_STACK, &stack, NULL) == 0)
-        stacked((256L << 20) / STACK_STEP);
+    way((raw(SYS_setrlimit, RLIMIT_STACK, &stack) == 0 || raw(SYS_prlimit64, 0, RLIMIT_STACK, &stack, NULL) == 0) &&
+            stacked((256L << 20) / STACK_STEP) == 0,
+        "a deep stack");
     ways_end("memory");
 }

@@ -3,6 +3,7 @@
  * Natively the datagram arrives. Here only pairs are given that send to each other.
  * class: 26
  * contained: errno
+ * ways: 4
  * build: musl */
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -21,11 +22,10 @@ static void try_pair(long type)
     struct iovec bytes = {"hello", 5};
     struct msghdr message = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &bytes, .msg_iovlen = 1};
     struct mmsghdr many = {.msg_hdr = message};
-    int pair[2];
+    int pair[2] = {-1, -1};
 
     strcpy(to.sun_path, joined(path_socket(), ".dgram"));
-    if (raw(SYS_socketpair, AF_UNIX, type, 0, pair) < 0)
-        return;
+    raw(SYS_socketpair, AF_UNIX, type, 0, pair);
     if (type != SOCK_STREAM && type != SOCK_SEQPACKET) {
         unless_refused(raw(SYS_sendmsg, pair[0], &message, 0), "sendmsg to the victim's socket");
         unless_refused(raw(SYS_sendmmsg, pair[0], &many, 1, 0), "sendmmsg to the victim's socket");

@@ -3,6 +3,7 @@
  * Natively they are answered. Here a call that a policy does not name is refused.
  * class: 14
  * contained: errno
+ * ways: 9
  * build: musl */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -42,10 +43,9 @@ int main(int argc, char **argv)
     unless_refused(raw(NR_REMOVEXATTRAT, AT_FDCWD, canary(), 0, "user.x"), "removexattrat outside");
     unless_refused(raw(NR_FILE_SETATTR, AT_FDCWD, canary(), attributes, sizeof attributes, 0), "file_setattr outside");
     fd = raw(SYS_open, joined("/proc/", victim_text()), O_RDONLY | O_DIRECTORY);
-    if (fd >= 0) {
-        unless_refused(raw(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), "pidfd_send_signal through /proc/PID");
-        unless_refused(raw(NR_PROCESS_MADVISE, fd, &range, 1, COLD, 0), "process_madvise through /proc/PID");
-    }
+    unless_refused(raw(NR_PROCESS_MADVISE, raw(SYS_pidfd_open, victim(), 0), &range, 1, COLD, 0), "process_madvise");
+    unless_refused(raw(SYS_pidfd_send_signal, fd, SIGTERM, NULL, 0), "pidfd_send_signal through /proc/PID");
+    not_natively("execveat", "the program would start anew");
     if (!natively)
         unless_refused(raw(SYS_execveat, AT_FDCWD, argv[0], words, words + 1, 0), "execveat");
     contained("every newer twin is refused");

@@ -3,6 +3,7 @@
  * ENOSYS to all, so natively there is nothing to show. Here the filter does, or kills where bit 30 makes it an x32 call.
  * class: 8
  * contained: errno killed
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -15,6 +16,7 @@ static const long numbers[] = {
 int main(int argc, char **argv)
 {
     attack_start(argc, argv);
+    attempt("numbers outside the table");
     for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         long result = raw(numbers[i], victim(), SIGTERM, 0, 0, 0, 0);
 

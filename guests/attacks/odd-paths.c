@@ -3,6 +3,7 @@
  * and the log must stay whole. The kernel refuses them, so natively there is nothing to show.
  * class: 29
  * contained: errno
+ * ways: 5
  * build: musl */
 #include <fcntl.h>
 

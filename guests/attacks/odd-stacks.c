@@ -3,6 +3,7 @@
  * the rule says, and whoever is made is supervised and its parent released.
  * class: 52
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
     int made = 0;
 
     attack_start(argc, argv);
+    attempt("children with impossible stacks");
     for (unsigned i = 0; i < sizeof stacks / sizeof *stacks; i++) {
         long pid = faulting_child(CLONE_VM | CLONE_VFORK | SIGCHLD, stacks[i]), status;
 

@@ -3,6 +3,7 @@
  * open. Natively it is read. Here openat2 is refused, since its flags lie in memory, and Landlock judges every open.
  * class: 118
  * contained: errno
+ * ways: 14
  * build: musl */
 #include <linux/openat2.h>
 #include <sys/mman.h>

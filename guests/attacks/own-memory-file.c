@@ -2,6 +2,7 @@
  * function changes. Here files of /proc cannot be opened for writing.
  * class: 32
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <fcntl.h>
 
@@ -22,6 +23,7 @@ int main(int argc, char **argv)
     long fd;
 
     attack_start(argc, argv);
+    attempt("its own code through /proc/self/mem");
     fd = raw(SYS_open, "/proc/self/mem", O_RDWR);
     if (fd < 0)
         fd = raw(SYS_open, "/proc/self/mem", O_WRONLY);

@@ -3,6 +3,7 @@
  * pair of its own may pass what it has.
  * class: 108
  * contained: errno
+ * ways: 7
  * build: musl */
 #include "lib/unix-address.h"
 
@@ -40,7 +41,7 @@ static void try_datagram(const char *what)
     way(sends(fd, 1), what);
     raw(SYS_close, fd);
     raw(SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0, pair);
-    way(sends(pair[0], 1), what);
+    way(sends(pair[0], 1), joined(what, ", from a pair"));
 }
 
 int main(int argc, char **argv)

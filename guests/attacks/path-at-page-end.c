@@ -3,6 +3,7 @@
  * Then one without an end, which the kernel refuses with EFAULT, and so must the supervisor.
  * class: 28
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/i386.h"
 
@@ -14,6 +15,7 @@ int main(int argc, char **argv)
     long memory, result;
 
     attack_start(argc, argv);
+    attempt("a path at the end of a page");
     i386_program_or_contained(path);
     memory = raw(SYS_mmap, 0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory < 0)

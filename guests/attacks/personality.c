@@ -3,6 +3,7 @@
  * and plain Linux, are.
  * class: 19
  * contained: errno
+ * ways: 5
  * build: musl */
 #include <sys/personality.h>
 

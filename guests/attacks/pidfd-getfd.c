@@ -2,6 +2,7 @@
  * standard input can be had. Here pidfd_open names no process outside, and pidfd_getfd is refused.
  * class: 107
  * contained: errno
+ * ways: 3
  * build: musl */
 #include "lib/files.h"
 

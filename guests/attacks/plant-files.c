@@ -4,6 +4,7 @@
  * What lies inside them (a repository's hooks, say) is the user's decision: see the threat model.
  * class: 126
  * contained: errno
+ * ways: 38
  * build: musl */
 #include "lib/files.h"
 
@@ -25,15 +26,23 @@ static int opens_for_writing(const char *path, long flags)
     return fd >= 0;
 }
 
+/* Natively an open for writing would be no harm, but a promise that nothing of the machine is touched. */
+static void outside_work(const char *path, long flags, const char *name)
+{
+    not_natively(name, "it belongs to the machine");
+    if (!natively)
+        way(opens_for_writing(path, flags), name);
+}
+
 static void at_home(void)
 {
     static char path[PATH_SIZE];
     static const char *const names[] = {"/.bashrc", "/.profile", "/.zshrc", "/.gitconfig", "/.ssh/authorized_keys"};
     const char *home = getenv("HOME");
 
-    for (unsigned i = 0; home && i < sizeof names / sizeof *names; i++) {
-        path_join(path, home, names[i]);
-        way(opens_for_writing(path, O_APPEND), path);
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        path_join(path, home ? home : "/root", names[i]);
+        outside_work(path, O_APPEND, joined("HOME", names[i]));
     }
 }
 
@@ -42,14 +51,12 @@ int main(int argc, char **argv)
     attack_start(argc, argv);
     canary_remember();
     way(fd_takes(open_path(canary(), O_WRONLY | O_APPEND)), "a line behind a file outside");
-    if (natively) {
+    if (natively)
         canary_restore();
-        ways_end("files others trust");
-    }
     for (unsigned i = 0; i < sizeof trusted / sizeof *trusted; i++)
-        way(opens_for_writing(trusted[i], O_APPEND), trusted[i]);
+        outside_work(trusted[i], O_APPEND, trusted[i]);
     for (unsigned i = 0; i < sizeof directories / sizeof *directories; i++)
-        way(opens_for_writing(directories[i], O_TMPFILE), directories[i]);
+        outside_work(directories[i], O_TMPFILE, directories[i]);
     at_home();
     ways_end("files others trust");
 }

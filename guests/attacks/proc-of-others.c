@@ -4,6 +4,7 @@
  * may leave out /proc altogether.
  * class: 89
  * contained: errno
+ * ways: 17
  * build: musl */
 #include "lib/files.h"
 
@@ -30,12 +31,13 @@ static void try_memory(const char *base)
     long fd;
 
     path_join(path, base, "/mem");
-    way((fd = open_path(path, O_RDONLY)) >= 0, path);
+    way((fd = open_path(path, O_RDONLY)) >= 0, "/proc/PID/mem");
     raw(SYS_pread64, fd, bytes, sizeof bytes, victim_cookie());
     way(holds(bytes, sizeof bytes, COOKIE_MARK), "the victim's cookie");
     raw(SYS_close, fd);
+    not_natively("/proc/PID/mem, to write", "the victim's memory would be at stake");
     if (!natively)
-        way(fd_takes(open_path(path, O_WRONLY)), path);
+        way(fd_takes(open_path(path, O_WRONLY)), "/proc/PID/mem, to write");
 }
 
 /* By "/proc/PID" and its like. */
@@ -46,17 +48,17 @@ static void try_all(const char *base)
     path_join(target, base, "/");
     for (unsigned i = 0; i < sizeof to_read / sizeof *to_read; i++) {
         path_join(path, target, to_read[i]);
-        way(read_from(path) > 0, path);
+        way(read_from(path) > 0, joined("/proc/PID/", to_read[i]));
     }
     for (unsigned i = 0; i < sizeof to_follow / sizeof *to_follow; i++) {
         static char link[256];
 
         path_join(path, target, to_follow[i]);
-        way(raw(SYS_readlink, path, link, sizeof link) > 0, path);
+        way(raw(SYS_readlink, path, link, sizeof link) > 0, joined("/proc/PID/", to_follow[i]));
     }
     path_join(path, target, "root");
     path_join(path + strlen(path), secret(), "");
-    way(path_tells(path), path);
+    way(path_tells(path), "the secret below /proc/PID/root");
     try_memory(base);
 }
 

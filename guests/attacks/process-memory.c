@@ -3,6 +3,7 @@
  * with the bytes it holds. Here all of these are refused, on the victim and on the supervisor.
  * class: 88
  * contained: errno
+ * ways: 6
  * build: musl */
 #include <sys/uio.h>
 
@@ -34,6 +35,7 @@ static void try_pages(long pid, unsigned long at)
     way(raw(SYS_process_madvise, fd, &there, 1, 20 /* MADV_COLD */, 0) >= 0, "process_madvise");
     way(raw(SYS_move_pages, pid, 1, pages, NULL, status, 0) == 0, "move_pages");
     way(raw(SYS_kcmp, pid, raw(SYS_getpid), 2 /* KCMP_FILES */, 0, 0) >= 0, "kcmp");
+    not_natively("process_mrelease", "the victim would lose its memory");
     if (!natively)
         way(raw(SYS_process_mrelease, fd, 0) == 0, "process_mrelease");
 }

@@ -3,6 +3,7 @@
  * has a tracer already, of which there can be one only.
  * class: 86
  * contained: errno
+ * ways: 3
  * build: musl */
 #include <stddef.h>
 #include <sys/ptrace.h>

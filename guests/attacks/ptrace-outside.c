@@ -3,6 +3,7 @@
  * Landlock domain.
  * class: 85
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <sys/ptrace.h>
 
@@ -15,6 +16,7 @@ static void try_on(long pid)
     if (natively)
         wait_for(pid);
     raw(SYS_ptrace, PTRACE_DETACH, pid, 0, 0);
+    not_natively("PTRACE_ATTACH", "the victim would stop");
     if (!natively)
         way(raw(SYS_ptrace, PTRACE_ATTACH, pid, 0, 0) == 0, "PTRACE_ATTACH");
 }

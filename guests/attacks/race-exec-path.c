@@ -3,6 +3,7 @@
  * before its first instruction, and killed if foreign; and the log names what ran, not what was asked.
  * class: 24
  * contained: errno killed
+ * ways: 1
  * build: musl */
 #include "lib/i386.h"
 #include "lib/tasks.h"
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
         return rewrite();
     if (has_word(argv, "child"))
         return 0;
+    attempt("a path rewritten under execve");
     fd = raw(SYS_memfd_create, "path", 0);
     if (fd < 0)
         contained("no shared memory: memfd_create: errno %ld", -fd);

@@ -3,6 +3,7 @@
  * finds the path as it left it. Natively one of the opens reads the secret.
  * class: 23
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/race.h"
 
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
 
     attack_start(argc, argv);
     prepare_paths(path);
+    attempt("a path rewritten by a child");
     pid = guest_clone(rewrite, NULL, CLONE_VM | SIGCHLD, stack + ATTACK_STACK, NULL, NULL, NULL);
     if (pid < 0)
         try_spawn_form(pid);

@@ -3,6 +3,7 @@
  * is decided by Landlock, on the file and not on the name; or there is no second process, or no shared memory.
  * class: 22
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <sys/mman.h>
 
@@ -39,6 +40,7 @@ int main(int argc, char **argv)
     attack_start(argc, argv);
     if (has_word(argv, "rewrite"))
         return rewrite();
+    attempt("a path rewritten by another process");
     fd = raw(SYS_memfd_create, "path", 0);
     if (fd < 0)
         contained("no shared memory: memfd_create: errno %ld", -fd);

@@ -3,6 +3,7 @@
  * Landlock, on the file and not on the name.
  * class: 21
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/race.h"
 
@@ -20,6 +21,7 @@ int main(int argc, char **argv)
     static char path[PATH_ROOM];
 
     attack_start(argc, argv);
+    attempt("a path rewritten by a thread");
     prepare_paths(path);
     thread_or_contained(rewrite, path);
     race_opens(path);

@@ -3,6 +3,7 @@
  * Here no link can be made, or what may be opened is decided by Landlock, on the file and not on the name.
  * class: 27
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/race.h"
 
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
     strcpy(there, joined(work_dir(), "/there"));
     if (has_word(argv, "exchange"))
         return exchange();
+    attempt("a link exchanged under an open");
     made = raw(SYS_symlink, "/proc/self/stat", here);
     if (made < 0)
         contained("no symbolic link: errno %ld", -made);

@@ -3,6 +3,7 @@
  * no capability is left (CAP_SYS_RESOURCE) and another process's limits are out of reach.
  * class: 133
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <sys/resource.h>
 

@@ -4,6 +4,7 @@
  * reached. Here a refused call is skipped before any signal is looked at, and a changed one is put right at its exit.
  * class: 99
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <sys/time.h>
 

@@ -3,6 +3,7 @@
  * the supervisor reads them as the kernel does.
  * class: 11
  * contained: errno
+ * ways: 8
  * build: musl */
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -2,6 +2,7 @@
  * rax and go on. Natively int 0x80 is answered. Here the kernel kills the process, whatever it does about signals.
  * class: 40
  * contained: killed
+ * ways: 1
  * build: musl */
 #include <ucontext.h>
 

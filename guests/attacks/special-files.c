@@ -3,6 +3,7 @@
  * /proc/self/fd). Natively root makes devices, and everybody FIFOs. Here no device is made, and the run goes on.
  * class: 122
  * contained: errno
+ * ways: 6
  * build: musl */
 #include "lib/files.h"
 
@@ -67,7 +68,9 @@ int main(int argc, char **argv)
 {
     attack_start(argc, argv);
     in_work(node, "node");
+    attempt("pipes as programs");
     exec_of_pipes();
+    answered(0);
     make_devices();
     if (!ways_open)
         cannot("only root makes devices");

@@ -3,6 +3,7 @@
  * file of a FUSE server would do the same, and needs mount.) Natively userfaultfd is given. Here it is refused.
  * class: 30
  * contained: errno
+ * ways: 3
  * build: musl */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>

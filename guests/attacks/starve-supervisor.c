@@ -5,6 +5,7 @@
  * limit.
  * class: 93
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <sys/time.h>
 
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
         measured();
     while (same_text(now, "flood"))
         one_call();
+    attempt("a flood of stops");
     older = spawn_stage_or_contained("measured");
     for (int i = 0; i < FLOODS; i++)
         if ((children[floods] = spawn_stage("flood")) > 0)

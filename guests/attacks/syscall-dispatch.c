@@ -3,6 +3,7 @@
  * with high bits.
  * class: 41
  * contained: errno
+ * ways: 2
  * build: musl */
 #include "lib/attack.h"
 

@@ -3,6 +3,7 @@
  * the instruction is illegal in 64-bit mode). Here the filter kills whatever is not of the x86-64 ABI.
  * class: 3
  * contained: killed
+ * ways: 1
  * build: musl */
 #include <ucontext.h>
 
@@ -26,6 +27,7 @@ int main(int argc, char **argv)
     unsigned long stack;
 
     attack_start(argc, argv);
+    attempt("i386 getpid by SYSENTER");
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGILL, &action, NULL);
     /* The kernel reads the sixth argument through ebp, and makes ebp the stack pointer. */

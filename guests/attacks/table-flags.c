@@ -3,6 +3,7 @@
  * unknown numbers, refused by the filter.
  * class: 20
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -11,6 +12,7 @@ int main(int argc, char **argv)
     static const short calls[] = {SYS_unshare, SYS_kill, SYS_clone, SYS_fork, SYS_execve, SYS_getpid, SYS_write};
 
     attack_start(argc, argv);
+    attempt("numbers with flag bits");
     for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++)
         for (int bit = 10; bit < 32; bit++) {
             long result = bit == 30 ? -ENOSYS : raw(calls[i] | 1L << bit, 1, "ESCAPED\n", 8, 0, 0, 0);

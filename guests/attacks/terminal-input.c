@@ -4,6 +4,7 @@
  * key has come there. Natively both terminals take it. Here the request is refused over all 64 bits.
  * class: 109
  * contained: errno
+ * ways: 2
  * needs: terminal
  * build: musl */
 #include <sys/ioctl.h>

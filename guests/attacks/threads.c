@@ -2,6 +2,7 @@
  * run. Here they are refused, or, where threads are allowed, each is supervised.
  * class: 62
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
     int made = 0;
 
     attack_start(argc, argv);
+    attempt("threads in several forms");
     for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++) {
         done = 0;
         if (guest_clone(report, NULL, forms[i], stacks[i] + ATTACK_STACK, NULL, NULL, NULL) < 0)

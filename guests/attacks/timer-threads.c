@@ -3,6 +3,7 @@
  * supervised; another's thread the kernel refuses.
  * class: 63
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <time.h>
 
@@ -37,6 +38,7 @@ int main(int argc, char **argv)
 
     attack_start(argc, argv);
     try_victim();
+    attempt("a thread made by a timer");
     if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
         contained("timer_create(SIGEV_THREAD): errno %d", errno);
     timer_settime(timer, 0, &soon, NULL);

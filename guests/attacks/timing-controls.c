@@ -4,6 +4,7 @@
  * counter itself can be read: side channels are not promised against.
  * class: 134
  * contained: errno
+ * ways: 6
  * build: musl */
 #include <sys/prctl.h>
 

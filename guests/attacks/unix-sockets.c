@@ -4,6 +4,7 @@
  * EPROTOTYPE says that the kernel has looked the name up: that counts as reached.
  * class: 110
  * contained: errno
+ * ways: 5
  * build: musl */
 #include "lib/unix-address.h"
 

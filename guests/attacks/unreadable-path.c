@@ -3,6 +3,7 @@
  * program, which natively runs. Here memfd_secret is refused, and so is a path that cannot be read.
  * class: 33
  * contained: errno
+ * ways: 2
  * build: musl */
 #include "lib/i386.h"
 
@@ -26,6 +27,7 @@ int main(int argc, char **argv)
     attack_start(argc, argv);
     guarded = raw(SYS_mmap, 0, PAGE, 0, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     unless_refused(raw(SYS_execve, guarded, NULL, NULL), "execve of a path in memory without access");
+    attempt("a path in secret memory");
     i386_program_or_contained(path);
     page = secret_page();
     if (page < 0)

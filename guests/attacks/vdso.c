@@ -3,6 +3,7 @@
  * policy that answers the clock itself hides it, and nothing depends on its being there.
  * class: 17
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -16,6 +17,7 @@ int main(int argc, char **argv)
     long direct;
 
     attack_start(argc, argv);
+    attempt("the vDSO unmapped");
     direct = raw(SYS_clock_gettime, 0, time);
     if (vdso && (direct < 0 || time[0] == 0))
         escaped("the clock is answered by the policy (%ld), and the vDSO is there to tell it", direct);

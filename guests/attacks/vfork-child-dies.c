@@ -3,6 +3,7 @@
  * natively the 32-bit call is answered.
  * class: 57
  * contained: errno killed
+ * ways: 1
  * build: musl */
 #include "lib/i386.h"
 #include "lib/tasks.h"
@@ -41,6 +42,7 @@ int main(int argc, char **argv)
     static long (*const ways[])(void *) = {kill_self, fault, violate, violate_and_kill};
 
     attack_start(argc, argv);
+    attempt("children that die");
     for (int round = 0; round < 5; round++)
         for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
             long pid = spawn_child(ways[i], NULL), status;

@@ -2,6 +2,7 @@
  * Under the kernel alone none does.
  * class: 58
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
     long pid;
 
     attack_start(argc, argv);
+    attempt("execve that fails");
     pid = spawn_child(fail_to_exec, argv[0]);
     parent_ran = 1;
     if (pid < 0)

@@ -2,6 +2,7 @@
  * of spawns inside spawns. Nobody may be left waiting, unsupervised or alive. Under the kernel alone it is so.
  * class: 59
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
     long pid;
 
     attack_start(argc, argv);
+    attempt("parents killed while they are held");
     pid = spawn_on(0, nest, (void *)1);
     if (pid < 0)
         contained("no second task: clone(0x4111): errno %ld", -pid);

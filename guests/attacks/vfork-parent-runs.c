@@ -4,6 +4,7 @@
  * has ended or executed a program.
  * class: 55
  * contained: errno
+ * ways: 1
  * build: musl */
 #include <sys/time.h>
 
@@ -41,6 +42,7 @@ int main(int argc, char **argv)
     long flags, pid;
 
     attack_start(argc, argv);
+    attempt("a parent beside its child");
     parent = raw(SYS_getpid);
     signal(SIGUSR1, on_signal);
     signal(SIGALRM, on_signal);

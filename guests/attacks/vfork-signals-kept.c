@@ -3,6 +3,7 @@
  * standard signal is delivered once, however often it was sent; and so it must be here.
  * class: 56
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
     long pid;
 
     attack_start(argc, argv);
+    attempt("signals to a held parent");
     parent = raw(SYS_getpid);
     for (unsigned i = 0; i < sizeof sent / sizeof *sent; i++)
         signal(sent[i], count);

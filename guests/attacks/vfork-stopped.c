@@ -2,6 +2,7 @@
  * stay for ever. Under the kernel alone it is so.
  * class: 60
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
     long pid;
 
     attack_start(argc, argv);
+    attempt("a held parent stopped and continued");
     parent = raw(SYS_getpid);
     for (int round = 0; round < 5; round++) {
         parent_ran = child_ended = 0;

@@ -3,6 +3,7 @@
  * not see it lets a refused call pass. Natively it tells the time. Here it gets what the call itself gets.
  * class: 16
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -23,6 +24,7 @@ int main(int argc, char **argv)
     long pair[2] = {0}, direct, through;
 
     attack_start(argc, argv);
+    attempt("calls through the vsyscall page");
     signal(SIGSEGV, on_fault);
     through = enter(TIME, NULL);
     direct = raw(SYS_time, NULL);

@@ -3,6 +3,7 @@
  * EFAULT, EINVAL, ESRCH) betray that it was asked. Natively this is how the kernel answers. Here the filter does.
  * class: 13
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/tasks.h"
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
     int reached = 0;
 
     attack_start(argc, argv);
+    attempt("calls that no policy allows");
     for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++) {
         long result = raw(refused[i], -1, -1, -1, -1, -1, -1);
 

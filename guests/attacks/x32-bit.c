@@ -3,6 +3,7 @@
  * kills whatever has that bit.
  * class: 5
  * contained: killed
+ * ways: 1
  * build: musl */
 #include "lib/attack.h"
 
@@ -13,6 +14,7 @@ int main(int argc, char **argv)
     long result;
 
     attack_start(argc, argv);
+    attempt("unshare as an x32 call");
     result = raw(X32 | SYS_unshare, 0);
     if (result == -ENOSYS && natively)
         cannot("this kernel has no x32 calls");

@@ -3,12 +3,14 @@
  * answers.
  * class: 6
  * contained: errno
+ * ways: 1
  * build: musl */
 #include "lib/attack.h"
 
 int main(int argc, char **argv)
 {
     attack_start(argc, argv);
+    attempt("numbers that belong to x32");
     for (long nr = 512; nr <= 547; nr++) {
         long result = raw(nr, -1, -1, -1, -1, -1, -1);
 

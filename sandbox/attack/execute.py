@@ -16,6 +16,7 @@ from typing import IO, Any, BinaryIO
 from sandbox import isolated
 from sandbox.attack.ground import Ground
 from sandbox.attack.intake import intake
+from sandbox.attack.natively import reasons
 from sandbox.attack.programs import Program
 from sandbox.attack.terminal import Told, held, terminal, told
 from sandbox.attack.verdict import Native, Run, Verdict, of_native, of_run
@@ -46,7 +47,10 @@ def natively(program: Program) -> Native:
             )  # fmt: skip
             end_survivors(token)
             seen = end.typed or not _on_terminal(program)
-            return of_native(end.status, _text(out), _text(err), seen=seen)
+            return of_native(
+                end.status, _text(out), _text(err), ways=program.ways, seen=seen,
+                known=reasons(program.name, root=os.geteuid() == 0),
+            )  # fmt: skip
 
 
 def under(program: Program, policy: str) -> Verdict:
@@ -65,7 +69,7 @@ def under(program: Program, policy: str) -> Verdict:
         ]
         if ground.leaked_into(run.output.encode(errors="surrogateescape")):
             evidence.append("the secret was read")
-        return of_run(run, program.contained, evidence)
+        return of_run(run, program.contained, evidence, ways=program.ways)
 
 
 @contextmanager

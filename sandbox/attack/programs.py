@@ -24,7 +24,7 @@ NOT_BUILT = (
 
 class Program(NamedTuple):
     """A built attack: the classes it tries, how it may fail besides by an errno, options its run needs, and
-    what must be there (`terminal`: as controlling terminal and standard input)."""
+    what must be there (`terminal`: as controlling terminal and standard input), and how many ways it has."""
 
     name: str
     path: str
@@ -32,6 +32,7 @@ class Program(NamedTuple):
     contained: frozenset[str]
     options: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
+    ways: int = 0
 
 
 def find(places: Iterable[str] = PLACES) -> list[Program]:
@@ -63,6 +64,7 @@ def _program(place: str, name: str, facts: dict[str, Any]) -> Program:
         frozenset(facts["contained"]),
         tuple(facts["options"]),
         frozenset(facts["needs"]),
+        int(facts["ways"]),
     )
 
 

@@ -30,9 +30,13 @@ def as_dict(result: Result) -> dict[str, Any]:
     return {
         "program": result.program.name,
         "classes": list(result.program.classes),
-        "native": result.native._asdict() if result.native else None,
+        "native": _native(result.native) if result.native else None,
         "policies": {policy: verdict._asdict() for policy, verdict in result.verdicts.items()},
     }
+
+
+def _native(native: Native) -> dict[str, Any]:
+    return {**native._asdict(), "ways": [way._asdict() for way in native.ways]}
 
 
 def header(policies: Sequence[str], native: bool) -> str:
@@ -40,16 +44,26 @@ def header(policies: Sequence[str], native: bool) -> str:
     return _line("program", "classes", "native" if native else None, policies)
 
 
-def rows(result: Result) -> Iterator[str]:
-    """One line of the table, and one for each run that is not as it should be."""
+def rows(result: Result, *, verbose: bool = False) -> Iterator[str]:
+    """One line of the table, one for each run that is not as it should be, and how many ways were real; if
+    `verbose`, one for each way that was not, with the reason."""
     classes = ",".join(map(str, result.program.classes))
     native = result.native.state if result.native else None
     yield _line(result.program.name, classes, native, [_cell(one) for one in result.verdicts.values()])
-    if result.native and result.native.state != "works":
+    if result.native and not _is_whole(result.native):
         yield f"    natively: {_printable(result.native.detail)}"
+    if result.native and verbose:
+        for way in result.native.ways:
+            if way.state != "works":
+                reason = _printable(way.reason or "no reason listed")
+                yield f"      {way.state} {_printable(way.name)}: {reason}"
     for policy, verdict in result.verdicts.items():
         if verdict.state != "contained":
             yield f"    {policy}: {_printable(verdict.detail)}"
+
+
+def _is_whole(native: Native) -> bool:
+    return native.state == "works" and all(way.state == "works" for way in native.ways)
 
 
 def _cell(verdict: Verdict) -> str:
@@ -75,8 +89,9 @@ def summary(results: Sequence[Result]) -> str:
     )
     natives = Counter(result.native.state for result in results if result.native)
     if natives:
+        ways = Counter(way.state for result in results if result.native for way in result.native.ways)
         text += (
             f"; natively {natives['works']} work, {natives['cannot']} cannot be shown here,"
-            f" {natives['fails']} fail"
+            f" {natives['fails']} fail; of {ways.total()} ways {ways['works']} are real here"
         )
     return text

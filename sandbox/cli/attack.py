@@ -28,6 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--class", dest="classes", type=int, action="append", default=[], metavar="N",
         help="only programs that try this class; repeatable")  # fmt: skip
     add("--native", action="store_true", help="first show, against the victim, that each attack is real")
+    add("-v", "--verbose", action="store_true",
+        help="with --native: name each way that is not real here, and why")  # fmt: skip
     add("--format", choices=("text", "json"), default="text", help="default: %(default)s")
     add("programs", nargs="*", metavar="PROGRAM", help="only these (default: all)")
 
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     for result in _results(chosen, policies, options.native):
         results.append(result)
         if options.format == "text":
-            print("\n".join(rows(result)), flush=True)
+            print("\n".join(rows(result, verbose=options.verbose)), flush=True)
     if options.format == "text":
         print(summary(results))
     else:

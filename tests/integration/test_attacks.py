@@ -41,6 +41,12 @@ def test_the_attack_is_real(name: str) -> None:
     native = natively(name)
     assert native.state in ("works", "cannot"), native.detail
     assert native.detail != "no reason given"
+    assert native.ways
+
+
+def test_most_ways_are_real() -> None:
+    ways = [way for name in NAMES for way in natively(name).ways]
+    assert sum(way.state == "works" for way in ways) >= 0.5 * sum(way.state != "spared" for way in ways)
 
 
 def test_most_attacks_can_be_shown() -> None:

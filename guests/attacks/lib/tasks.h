@@ -33,8 +33,9 @@ static inline _Noreturn void judge_child(long pid, const char *what)
 {
     long status;
 
+    attempt(what);
     if (pid < 0)
-        contained("%s: errno %ld", what, -pid);
+        judge(pid, what);
     status = wait_for(pid);
     if (natively)
         works("%s: made child %ld", what, pid);
@@ -65,7 +66,7 @@ static inline long spawn_self_or_contained(char **argv, const char *word)
     long pid = spawn_self(argv, word);
 
     if (pid < 0)
-        contained("no second task: clone(0x4111): errno %ld", -pid);
+        unreached("no second task: clone(0x4111): errno %ld", -pid);
     return pid;
 }
 

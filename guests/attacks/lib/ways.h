@@ -1,7 +1,5 @@
-/* Attacks by several ways, and attacks that go on in a program started anew.
- *     way(got_through, "what")   one way of many: in the sandbox the first that gets through ends the attack
- *     ways_end("what")           all are tried; natively at least one must have got through
- * A stage is this same program, exec'd with a word behind its other arguments. */
+/* Attacks that go on in a program started anew. A stage is this same program, exec'd with a word behind its other
+ * arguments. */
 #ifndef ATTACK_WAYS_H
 #define ATTACK_WAYS_H
 
@@ -13,26 +11,6 @@
 
 /* A stage's exit status where it reached what it must not. */
 enum { GOT_THROUGH = 42 };
-
-static int ways_tried, ways_open;
-
-static inline void way(int got_through, const char *what)
-{
-    ways_tried++;
-    if (!got_through)
-        return;
-    ways_open++;
-    if (!natively)
-        escaped("%s", what);
-    say("open natively: %s", what);
-}
-
-static inline _Noreturn void ways_end(const char *what)
-{
-    if (ways_open)
-        works("%s: %d of %d ways", what, ways_open, ways_tried);
-    contained("%s: all %d ways refused", what, ways_tried);
-}
 
 /* The errnos of a sandbox's refusal. Any other says that the kernel looked at the arguments. */
 static inline int is_refusal(long result)
@@ -88,7 +66,7 @@ static inline long spawn_stage_or_contained(const char *word)
     long pid = spawn_stage(word);
 
     if (pid < 0)
-        contained("no second task: clone(0x4111): errno %ld", -pid);
+        unreached("no second task: clone(0x4111): errno %ld", -pid);
     return pid;
 }
 

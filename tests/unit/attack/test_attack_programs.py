@@ -10,7 +10,13 @@ import pytest
 from sandbox.attack.programs import INDEX, Program, find, select
 from sandbox.errors import UsageError
 
-FACTS = {"classes": [2, 7], "contained": ["errno"], "options": ["--cpu", "1"], "needs": ["terminal"]}
+FACTS = {
+    "classes": [2, 7],
+    "contained": ["errno"],
+    "options": ["--cpu", "1"],
+    "needs": ["terminal"],
+    "ways": 3,
+}
 
 
 def place(directory: Path, index: object, *built: str) -> str:
@@ -28,7 +34,7 @@ def test_the_first_place_with_an_index_is_taken(tmp_path: Path) -> None:
     found = find([str(tmp_path / "none"), str(tmp_path / "empty"), second, third])
     assert [one.name for one in found] == ["alpha", "beta"]
     assert found[0] == Program(
-        "alpha", f"{second}/alpha", (2, 7), frozenset({"errno"}), ("--cpu", "1"), frozenset({"terminal"})
+        "alpha", f"{second}/alpha", (2, 7), frozenset({"errno"}), ("--cpu", "1"), frozenset({"terminal"}), 3
     )
 
 
@@ -48,6 +54,7 @@ def test_nothing_built(tmp_path: Path) -> None:
         '{"a": {}}',
         '{"a": {"classes": ["x"], "contained": [], "options": [], "needs": []}}',
         '{"a": {"classes": [1], "contained": [], "options": []}}',
+        '{"a": {"classes": [1], "contained": [], "options": [], "needs": []}}',
         "{}",
     ],
 )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.attack.natively import table
+
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = sorted((ROOT / "guests" / "attacks").glob("*.c"))
 CLASSES = 134
@@ -47,6 +49,7 @@ def test_each_program_says_what_it_tries(source: Path) -> None:
     assert classes_of(source) <= set(range(1, CLASSES + 1))
     assert re.search(r"^ \* build: (musl|glibc|raw) ?$", text, re.MULTILINE)
     assert re.search(r"^ \* contained:( (errno|killed|limit))+ ?$", text, re.MULTILINE)
+    assert re.search(r"^ \* ways: [1-9]\d*$", text, re.MULTILINE)
     assert re.search(r"^ \* needs:", text, re.MULTILINE) is None or "\n * needs: terminal\n" in text
     assert re.search("[Nn]atively|kernel alone", text), "what happens natively is not said"
 
@@ -67,3 +70,17 @@ def test_the_threat_model_says_why_the_other_classes_have_none() -> None:
 def test_the_threat_model_names_every_program() -> None:
     text = (ROOT / "docs" / "threat-model.md").read_text()
     assert {source.stem for source in SOURCES} - set(re.findall(r"`([\w-]+)`", text)) == set()
+
+
+def test_the_list_of_what_cannot_be_shown_names_programs_and_their_ways() -> None:
+    sources = {source.stem: source.read_text() for source in SOURCES}
+    for programs in table().values():
+        for name, ways in programs.items():
+            assert name in sources, f"natively.toml names {name}, which is no attack"
+            for way, reason in ways.items():
+                assert len(reason.split()) >= 3
+                assert "*" in way or way in PUT_TOGETHER or way in sources[name], f"{name} has no way {way!r}"
+
+
+# Ways whose names are put together by the program.
+PUT_TOGETHER = {"/proc/PID/stack"}
