@@ -142,9 +142,9 @@ def index_entry(source: Path) -> dict[str, object]:
 
 def ways_of(source: Path, comment: str) -> int:
     """How many ways an attack declares. Raises BuildError where it declares none."""
-    match declared(comment, "ways"):
-        case [number] if number.isdigit() and int(number):
-            return int(number)
+    words = declared(comment, "ways")
+    if len(words) == 1 and words[0].isdigit() and int(words[0]):
+        return int(words[0])
     raise BuildError(
         f"{source.name}: the first comment needs a line 'ways: NUMBER', the names it gives to attempts"
     )

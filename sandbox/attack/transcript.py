@@ -12,8 +12,11 @@ WORKS = "works natively: "
 
 
 class Transcript(NamedTuple):
-    """What was said. `ways` has every way announced, in order, with its answer (None if none came); `spared` are
-    ways that are not tried natively, with the reason; `rest` is why those never announced were not tried."""
+    """What was said.
+
+    `ways` has every way announced, in order, with its answer (None if none came); `spared` are ways that are
+    not tried natively, with the reason; `rest` is why those never announced were not tried.
+    """
 
     ways: dict[str, str | None]
     opened: frozenset[str]

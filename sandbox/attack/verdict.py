@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 class Way(NamedTuple):
-    """One way of an attack without the sandbox: `cannot` for a listed reason, `spared` if it would do harm."""
+    """A way without the sandbox: `cannot` for a listed reason, `spared` if it would do harm."""
 
     name: str
     state: WayState
@@ -97,8 +97,9 @@ def of_native(
 ) -> Native:
     """Whether a native run showed the attack, which declares so many `ways`.
 
-    `status` None means that it did not end, `seen` whether what it did to others was there when we looked. `known` has the reasons of ways that
-    cannot be shown, by pattern: any other that was not open is a fault of the attack.
+    `status` None means that it did not end, `seen` whether what it did to others was there when we looked.
+    `known` has the reasons of ways that cannot be shown, by pattern: any other that was not open is a fault
+    of the attack.
     """
     last = _last_line(output) or _last_line(errors)
     account = read(output)

@@ -1,4 +1,4 @@
-"""What the end of an attack means: evidence from outside, then the program's account of its ways, then its end."""
+"""What the end of an attack means: evidence from outside, then the program's account, then its end."""
 
 from __future__ import annotations
 
