@@ -74,11 +74,13 @@ def errnos(expect: Any) -> int:
     """How many errnos satisfy what a table expects; each of a range below 0 is one."""
     match expect:
         case str():
-            return int(expect.startswith("E"))
+            return 1 if expect.startswith("E") else 0
         case {"any": alternatives}:
             return sum(map(errnos, alternatives))
-        case {"min": low, **rest} if low < 0:
-            return min(int(rest.get("max", -1)), -1) - int(low) + 1
+        case {"min": int(low), "max": int(high)} if low < 0:
+            return min(high, -1) - low + 1
+        case {"min": int(low)} if low < 0:
+            return -low
     return 0
 
 
