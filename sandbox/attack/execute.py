@@ -18,9 +18,12 @@ from sandbox.attack.ground import Ground
 from sandbox.attack.intake import intake
 from sandbox.attack.natively import reasons
 from sandbox.attack.programs import Program
+from sandbox.attack.screen import forged
 from sandbox.attack.terminal import Told, held, terminal, told
 from sandbox.attack.verdict import Native, Run, Verdict, of_native, of_run
 from sandbox.attack.victim import Victim
+from sandbox.audit.reader import scan
+from sandbox.audit.text import colored
 from sandbox.audit.verifier import verify_stream
 from sandbox.errors import SetupError
 from sandbox.policy.load import load
@@ -28,6 +31,8 @@ from sandbox.policy.reading import from_anywhere
 
 WALL = 30.0
 """Seconds an attack may take in the sandbox; a policy's own limit may be tighter."""
+FORGES_LOG = 102
+"""The class of attacks on whoever reads the log: of these the terminal's text is looked at as well."""
 _NATIVE_WALL = 30.0
 _PATIENCE = 30.0  # seconds on top of the wall limit until the supervisor itself is taken to hang
 _SHOWN = 1 << 16  # bytes of a program's output that are looked at
@@ -123,7 +128,17 @@ def _supervised(
         status = 124 if end.status is None else end.status
         run = Run(status, _text(out), _text(err), _outcome(outcome.content()))
         typed = ["the terminal's input has keys that nobody typed"] if end.typed else []
-        return run, [*typed, *_supervisor_damage(run, log.content())]
+        records = log.content()
+        damage = _supervisor_damage(run, records)
+        shown = _shown(records) if FORGES_LOG in program.classes else []
+        return run, [*typed, *damage, *shown]
+
+
+def _shown(log: BinaryIO) -> list[str]:
+    """What of a log, as `audit show` prints it, a terminal would obey or take for another line."""
+    log.seek(0)
+    records = [line.record for line in scan(log) if line.record is not None]
+    return forged("\n".join(text for record in records for text in colored(record)))
 
 
 def _outcome(stream: BinaryIO) -> dict[str, Any]:
