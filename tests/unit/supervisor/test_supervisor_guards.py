@@ -269,12 +269,13 @@ def test_a_number_used_again_is_no_guest_group(child: int) -> None:
 
 @pytest.mark.parametrize(
     ("making", "tracer", "expected"),
-    [(1, os.getpid(), True), (0, os.getpid(), False), (1, 1, False), (1, 0, False)],
+    [(1, "we", True), (0, "we", False), (1, "another", False), (1, "nobody", False)],
 )
 def test_a_task_that_has_not_stopped_yet_is_a_guest_if_we_trace_it(
-    making: int, tracer: int, expected: bool, monkeypatch: pytest.MonkeyPatch
+    making: int, tracer: str, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "tracer_of", lambda pid: tracer)
+    tracers = {"we": os.getpid(), "another": 1, "nobody": 0}
+    monkeypatch.setattr(view, "tracer_of", lambda pid: tracers[tracer])
     assert view_with(Tasks(), making).is_guest(STRANGER) == expected
 
 
