@@ -226,7 +226,8 @@ def test_a_stop_of_a_task_that_nobody_knows_is_an_error(supervisor: Supervisor) 
 
 
 def view_with(tasks: Tasks, making: int = 0) -> StopView:
-    return StopView(Stopped(Task(MAIN, MAIN, 0)), tasks, lambda: making, GuestRights(None), None)
+    rights = GuestRights(None)
+    return StopView(Stopped(Task(MAIN, MAIN, 0)), tasks, lambda: making, rights, None)
 
 
 def view_of(*pids: int) -> StopView:
