@@ -12,9 +12,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,11 +43,18 @@ GUESTS = str(_HERE.parent / "guests" / "build") + "/"
 
 _entry = f"{MARK}={secrets.token_hex(8)}"
 _held_open: subprocess.Popen[bytes]
+_place: list[str] = []
 
 
 def pytest_configure() -> None:
     """Mark what is started from here on, and have it watched."""
     global _held_open
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        # A place of this session's own: pytest's usual one is closed to guests by every other session.
+        place = tempfile.mkdtemp(prefix="pytest-")
+        os.chmod(place, 0o711)
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = place
+        _place.append(place)
     words = [sys.executable, "-I", "-S", str(_HERE / "watcher.py"), _entry]
     clean = {name: value for name, value in os.environ.items() if name != MARK}
     _held_open = subprocess.Popen(words, stdin=subprocess.PIPE, env=clean, start_new_session=True)
@@ -57,6 +66,8 @@ def pytest_unconfigure() -> None:
     """At the end, too, with the workers: they have ended, or are ended."""
     assert _held_open.stdin is not None
     _held_open.stdin.close()
+    for place in _place:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def left_behind() -> dict[int, str]:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.reach import open_above
+
 ROOT = Path(__file__).resolve().parents[2]
 GUESTS = ROOT / "guests" / "build"
 HANG = 120  # seconds after which a test is taken to hang; nothing is measured by it
@@ -63,13 +65,8 @@ def python() -> str:
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Path:
-    """A directory of the test's own that a guest of root's may read, and reach by its full path.
-
-    The directories above are opened each time: any session of pytest that starts closes them again.
-    """
-    for directory in list(tmp_path.parents)[:3]:
-        if directory.name.startswith(("pytest-", "popen-")) and directory.stat().st_uid == os.geteuid():
-            directory.chmod(0o711)
+    """A directory of the test's own that a guest of root's may read, and reach by its full path."""
+    open_above(tmp_path)
     tmp_path.chmod(0o755)
     return tmp_path
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import GUESTS
+from tests.integration.races import TRIES
 
 NOBODY = 65534
 IS_ROOT = os.geteuid() == 0
 AS_GUEST: dict[str, Any] = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if IS_ROOT else {}
-TRIES = 3000 if os.environ.get("SANDBOX_RACES") else 200
 IN_OPEN = 0x20
 
 
@@ -152,6 +152,7 @@ def test_execve_opens_what_the_guest_may_not(
     assert [watch.count() for watch in watches] == [0, 0, 0, 0]
 
 
+@pytest.mark.race
 def test_a_fifo_exchanged_for_a_program_is_not_opened(tmp_path: Path, run: Any, opened: Any) -> None:
     """A look by name and an open by name would be of two files: the open of a FIFO is seen from outside."""
     work = tmp_path / "work"
@@ -162,7 +163,7 @@ def test_a_fifo_exchanged_for_a_program_is_not_opened(tmp_path: Path, run: Any, 
         (work / name).chmod(0o777)
     work.chmod(0o777)
     watch = opened(work / "fifo")
-    ran = run("musl/exec-exchange", str(TRIES), policy="workspace", options=("--cwd", str(work)))
+    ran = run("musl/exec-exchange", str(10 * TRIES), policy="workspace", options=("--cwd", str(work)))
     assert (ran.status, ran.err) == (0, "")
     assert watch.count() == 0
 
@@ -199,11 +200,12 @@ def test_a_path_in_memory_that_only_the_kernel_reads(protection: str, tmp_path: 
     assert ran.outcome["usage"]["calls_refused"] == refusals(ran) == 3
 
 
+@pytest.mark.race
 def test_a_racing_path_cannot_avoid_a_record(run: Any, tmp_path: Path) -> None:
     """Another task exchanges a path that [files] allows and one that it does not, in the same memory."""
     (tmp_path / "work").mkdir()
     options = ("--cwd", str(tmp_path / "work"))
-    ran = run("musl/racing-path", str(10 * TRIES), policy="workspace", options=options)
+    ran = run("musl/racing-path", str(100 * TRIES), policy="workspace", options=options)
     assert (ran.status, ran.err) == (0, "")
     refused = int(ran.out.split()[0])
     assert refused > 0

@@ -16,7 +16,7 @@ import sandbox
 from sandbox.errors import AuditError, UsageError
 from sandbox.output_file import OutputFile
 from tests.integration.conftest import HANG, command
-from tests.integration.test_exchanged_places import TRIES, exchanged
+from tests.integration.races import TRIES, exchanged
 
 CTL = [sys.executable, "-P", "-c", "import sys; from sandbox.cli.ctl import main; sys.exit(main())"]
 PRECIOUS = "precious\n"

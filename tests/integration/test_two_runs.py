@@ -1,7 +1,5 @@
-"""Two runs side by side: what one does changes neither what the other may reach nor what its supervisor does.
-
-RACES=300 in the environment makes as many tries of each race; 20 are made without it.
-"""
+"""Two runs side by side: what one does changes neither what the other may reach, nor what its supervisor
+does."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ import pytest
 from sandbox.errors import SetupError
 from sandbox.launch import scratch
 from tests.integration.conftest import scratch_in
+from tests.integration.races import TRIES
 
-TRIES = int(os.environ.get("RACES", "20"))
 HANG = 120
 MAIN = "from sandbox.cli.run import main; sys.exit(main())"
 SWAPPER = Path(__file__).with_name("swapper.py").read_text()
@@ -93,6 +91,7 @@ def hostile(kind: str, base: Path, target: Path, python: str) -> list[str]:
     return [*become, *script] if kind == "nobody" else script
 
 
+@pytest.mark.race
 @pytest.mark.parametrize(
     "kind",
     [
@@ -124,6 +123,7 @@ def test_links_in_place_of_scratch_directories(kind: str, base: Path, tmp_path: 
         assert any(one.is_symlink() for one in base.rglob("*"))
 
 
+@pytest.mark.race
 def test_links_at_any_moment_from_making_to_removal(
     base: Path, tmp_path: Path, python: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

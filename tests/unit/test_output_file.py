@@ -16,6 +16,7 @@ import pytest
 
 from sandbox import output_file
 from sandbox.output_file import OutputFile
+from tests.reach import open_above
 
 ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not ROOT, reason="only root can give files away, and be another user")
@@ -224,9 +225,7 @@ def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
 
 def reachable(directory: Path) -> None:
     """Let every user search a test's directory, and nobody else write it."""
-    for one in list(directory.parents)[:3]:
-        if one.name.startswith(("pytest-", "popen-")):
-            one.chmod(0o711)
+    open_above(directory)
     directory.chmod(0o711)
 
 

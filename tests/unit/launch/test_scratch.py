@@ -16,6 +16,7 @@ import pytest
 from sandbox.errors import SetupError, UsageError
 from sandbox.launch import locks, removal, scratch
 from sandbox.launch.scratch import Written
+from tests.reach import open_above
 
 OTHER = 12345
 RANDOM = "0123456789abcdef" * 2
@@ -38,9 +39,7 @@ def ordinary(base: Path, tmp_path: Path) -> Iterator[int]:
     if os.geteuid() != 0:
         yield os.geteuid()
         return
-    for directory in (tmp_path, *list(tmp_path.parents)[:3]):
-        if directory.name.startswith(("pytest-", "popen-", "test_")):
-            directory.chmod(0o711)
+    open_above(tmp_path / "any")
     os.seteuid(OTHER)
     try:
         yield OTHER

@@ -14,6 +14,7 @@ from sandbox.outcome import Deed
 from sandbox.rules.metadata import AT_FDCWD, UTIME_NOW, UTIME_OMIT
 from sandbox.supervisor.metadata import Realm, perform
 from sandbox.supervisor.paths import Caller
+from tests.reach import open_above
 
 ME = Caller(os.getpid(), os.getpid(), GuestRights(None), lambda pid: pid == os.getpid())
 
@@ -91,8 +92,7 @@ def as_nobody() -> Caller:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="acts as another user")
 def test_other_peoples_files(inside: Path) -> None:
-    for parent in list(inside.parents)[:3]:
-        parent.chmod(0o711)
+    open_above(inside)
     inside.chmod(0o755)
     realm = Realm(opened(inside), 65534)
     touch = Deed("times", AT_FDCWD, os.fsencode(inside / "file"), values=(0, UTIME_NOW, 0, UTIME_NOW))
