@@ -4,6 +4,7 @@
  * log open it.
  * class: 122
  * contained: errno
+ * ways: 2
  * build: musl */
 #include <sys/ioctl.h>
 
@@ -32,6 +33,12 @@ static void exec_all_the_while(void)
 
     for (int i = 0; i < EXECS; i++)
         raw(SYS_execve, text, argv, environ);
+}
+
+static void exec_devices(void)
+{
+    char *argv[] = {text, NULL};
+
     raw(SYS_execve, "/proc/kmsg", argv, environ);
     raw(SYS_execve, "/dev/tty", argv, environ);
 }
@@ -41,6 +48,10 @@ int main(int argc, char **argv)
     long fd, made, child;
 
     attack_start(argc, argv);
+    attempt("devices as programs");
+    exec_devices();
+    answered(0);
+    attempt("a FIFO in the place of a program");
     in_work(text, "exec-look-text");
     in_work(fifo, "exec-look-fifo");
     made = open_path(text, O_WRONLY | O_CREAT);
