@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -43,12 +42,12 @@ _COMMAND = "from sandbox.cli.start import run_untrusted_binary; sys.exit(run_unt
 def natively(program: Program) -> Native:
     """Run an attack without the sandbox, against a victim of its own. Raises SetupError."""
     token = secrets.token_hex(8)
-    with _prepared(program), Ground(token) as ground, Victim(ground.outside, token) as victim:
+    with _prepared(program), Ground(token) as ground, Victim(ground.outside_here, token) as victim:
         environment = _environment(program, ground, victim, token)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             end = _told(
-                program, [_copied(program, ground), "native"], _NATIVE_WALL, out, err,
-                cwd=ground.work, env={**os.environ, **environment},
+                program, [ground.add(program.path), "native"], _NATIVE_WALL, out, err,
+                cwd=ground.work_here, env={**os.environ, **environment},
             )  # fmt: skip
             end_survivors(token)
             seen = end.typed or not _on_terminal(program)
@@ -62,7 +61,7 @@ def under(program: Program, policy: str) -> Verdict:
     """Run an attack under a policy. Raises PolicyError where there is none of that name, SetupError."""
     wall = min(load(policy).limits.wall or WALL, WALL)
     token = secrets.token_hex(8)
-    with _prepared(program), Ground(token) as ground, Victim(ground.outside, token) as victim:
+    with _prepared(program), Ground(token) as ground, Victim(ground.outside_here, token) as victim:
         ground.remember()
         environment = _environment(program, ground, victim, token)
         run, damage = _supervised(program, policy, wall, ground, environment)
@@ -99,17 +98,12 @@ def mark(token: str) -> dict[str, str]:
     return {_MARK: token[::-1]}
 
 
-def _copied(program: Program, ground: Ground) -> str:
-    """The program where every user may run it, and where no harm done to it lasts."""
-    return shutil.copy(program.path, os.path.join(ground.base, program.name))
-
-
 def _supervised(
     program: Program, policy: str, wall: float, ground: Ground, environment: Mapping[str, str]
 ) -> tuple[Run, list[str]]:
     """The run, and what was done to its terminal and its supervisor."""
     words = [
-        *isolated.command(_COMMAND), "-q", "-p", from_anywhere(policy), "--cwd", ground.work,
+        *isolated.command(_COMMAND), "-q", "-p", from_anywhere(policy), "--cwd", ".",
         "--timeout", f"{wall:g}", *program.options,
     ]  # fmt: skip
     for name, value in environment.items():
@@ -120,10 +114,10 @@ def _supervised(
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
     ):
-        words += ["--outcome", outcome.path, "--audit", log.path, "--", _copied(program, ground)]
+        words += ["--outcome", outcome.path, "--audit", log.path, "--", ground.add(program.path)]
         end = _told(
             program, words, wall + _PATIENCE, out, err,
-            cwd=ground.work, env=dict(os.environ), kept=(log.fd, outcome.fd),
+            cwd=ground.work_here, env=dict(os.environ), kept=(log.fd, outcome.fd),
         )  # fmt: skip
         status = 124 if end.status is None else end.status
         run = Run(status, _text(out), _text(err), _outcome(outcome.content()))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
 from types import TracebackType
 from typing import NamedTuple
 
+from sandbox.launch.own_directory import OwnDirectory, make
+
 SECRET_MARK = "ATTACK-SECRET:"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class _Seen(NamedTuple):
@@ -30,23 +32,40 @@ class Ground:
 
     def __init__(self, token: str) -> None:
         self._token = token
-        self.base = tempfile.mkdtemp(prefix="sandbox-attack-")
-        self.work = os.path.join(self.base, "work")
-        self.outside = os.path.join(self.base, "outside")
-        self.secret = os.path.join(self.outside, "secret")
-        self.canary = os.path.join(self.outside, "canary")
-        os.chmod(self.base, 0o755)
-        for directory in (self.work, self.outside):
-            os.mkdir(directory)
-            os.chmod(directory, 0o777)
-        self._write(self.secret, f"{SECRET_MARK}{token}\n")
-        self._write(self.canary, "unchanged\n")
+        self._base = make(tempfile.gettempdir(), "sandbox-attack-", 0o755)
+        try:
+            self._work = self._base.directory("work", 0o777)
+            self._outside = self._base.directory("outside", 0o777)
+            self._outside.write("secret", f"{SECRET_MARK}{token}\n".encode(), 0o666)
+            self._outside.write("canary", b"unchanged\n", 0o666)
+            self._name(self._work.path, self._outside.path)
+        except BaseException:
+            self._base.remove()
+            raise
         self._before: dict[str, _Seen] = {}
 
-    def _write(self, path: str, text: str) -> None:
-        with open(path, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(path, 0o666)
+    def _name(self, work: str, outside: str) -> None:
+        self.work = work
+        self.outside = outside
+        self.secret = os.path.join(outside, "secret")
+        self.canary = os.path.join(outside, "canary")
+
+    @property
+    def work_here(self) -> str:
+        """The working directory for a child of ours to begin in, whatever its name leads to."""
+        return self._work.here
+
+    @property
+    def outside_here(self) -> str:
+        """The same of the directory outside."""
+        return self._outside.here
+
+    def add(self, source: str) -> str:
+        """Copy a program to where every user may run it, and where no harm done to it lasts; its path."""
+        name = os.path.basename(source)
+        with open(source, "rb") as stream:
+            self._base.write(name, stream.read(), 0o755)
+        return os.path.join(self._base.path, name)
 
     def environment(self) -> dict[str, str]:
         """What a program is told of the ground."""
@@ -71,10 +90,8 @@ class Ground:
         return self._token.encode() in output
 
     def _seen(self) -> dict[str, _Seen]:
-        seen = {".": _look(self.outside)}
-        for name in os.listdir(self.outside):
-            seen[name] = _look(os.path.join(self.outside, name))
-        return seen
+        names = (".", *os.listdir(self._outside.fd))
+        return {name: _look(self._outside, name) for name in names}
 
     def __enter__(self) -> Ground:
         return self
@@ -82,17 +99,17 @@ class Ground:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self.base, ignore_errors=True)
+        self._base.remove()
 
 
-def _look(path: str) -> _Seen:
-    facts = os.lstat(path)
+def _look(directory: OwnDirectory, name: str) -> _Seen:
+    facts = os.stat(name, dir_fd=directory.fd, follow_symlinks=False)
     content = b""
     attributes: tuple[str, ...] = ()
     if stat.S_ISREG(facts.st_mode):
-        with open(path, "rb") as stream:
+        with open(os.open(name, _READ, dir_fd=directory.fd), "rb") as stream:
             content = stream.read(1 << 16)
-        attributes = tuple(os.listxattr(path))
+            attributes = tuple(os.listxattr(stream.fileno()))
     owner = (facts.st_uid, facts.st_gid)
     return _Seen(facts.st_mode, owner, facts.st_nlink, facts.st_ino, facts.st_mtime_ns, attributes, content)
 

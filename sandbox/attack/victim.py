@@ -24,7 +24,7 @@ _PATIENCE = 10  # seconds until a victim that does not answer counts as stopped
 _SCRIPT = """
 import array, json, os, socket, sys
 
-directory, cookie = sys.argv[1:]
+[cookie] = sys.argv[1:]
 memory = array.array("B", cookie.encode().ljust(64, b"\\0"))
 kinds = {}
 
@@ -36,13 +36,15 @@ def add(name, family, kind, address):
     kinds[name].setblocking(False)
 
 name = "sandbox-attack-%d-%s" % (os.getpid(), os.urandom(4).hex())
-path = os.path.join(directory, "socket")
 add("abstract", socket.AF_UNIX, socket.SOCK_STREAM, "\\0" + name)
 add("abstract-dgram", socket.AF_UNIX, socket.SOCK_DGRAM, "\\0" + name + ".dgram")
-add("path", socket.AF_UNIX, socket.SOCK_STREAM, path)
-add("path-dgram", socket.AF_UNIX, socket.SOCK_DGRAM, path + ".dgram")
-for file in (path, path + ".dgram"):
-    os.chmod(file, 0o777)
+# In the directory that we begin in, and for everybody: no name is looked up again.
+before = os.umask(0)
+add("path", socket.AF_UNIX, socket.SOCK_STREAM, "socket")
+add("path-dgram", socket.AF_UNIX, socket.SOCK_DGRAM, "socket.dgram")
+os.umask(before)
+path = os.path.join(os.getcwd(), "socket")
+os.chdir("/")
 while True:
     add("tcp", socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))
     port = kinds["tcp"].getsockname()[1]
@@ -84,13 +86,13 @@ _STATUS = (
 
 
 class Victim:
-    """One victim process; a context manager that ends it."""
+    """One victim process, with two of its sockets in `directory`; a context manager that ends it."""
 
     def __init__(self, directory: str, token: str) -> None:
         self._cookie = COOKIE_MARK + token
         self._process = subprocess.Popen(
-            [isolated.interpreter(), "-I", "-S", "-c", _SCRIPT, directory, self._cookie],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", start_new_session=True,
+            [isolated.interpreter(), "-I", "-S", "-c", _SCRIPT, self._cookie],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=directory, start_new_session=True,
         )  # fmt: skip
         self.pid = self._process.pid
         try:

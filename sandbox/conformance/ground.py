@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import tempfile
 from types import TracebackType
 
 from sandbox.conformance import execute
 from sandbox.errors import SetupError, UsageError
+from sandbox.launch.own_directory import OwnDirectory, make
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PLACES = (
@@ -41,18 +41,21 @@ def find_prober() -> str:
 class Ground:
     """A temporary directory that everybody may read; a context manager that removes it.
 
-    `work` is the prober's working directory, `prober` its path there; beside it lies `outside`, the same
+    `work` is the prober's working directory, `work_here` the same for a child of ours to begin in whatever
+    its name leads to, `prober` the prober's path there; beside it lies `outside`, the same
     program where a policy's `[files]` may not name it.
     """
 
+    work: str
+    work_here: str
+
     def __init__(self) -> None:
-        self._directory = ""
+        self._directory: OwnDirectory | None = None
 
     def __enter__(self) -> Ground:
         source = find_prober()
         try:
-            self._make()
-            self._fill(source)
+            self._fill(self._make(), source)
         except OSError as error:
             self.__exit__(None, None, None)
             raise SetupError(f"cannot prepare the prober's directory: {error}") from error
@@ -64,35 +67,28 @@ class Ground:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._directory:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        if self._directory is not None:
+            self._directory.remove()
+            self._directory = None
 
-    def _make(self) -> None:
+    def _make(self) -> OwnDirectory:
         # A signal in between would leave a directory that nobody knows.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, execute.CONTROLS)
         try:
-            self._directory = tempfile.mkdtemp(prefix="conform-")
+            self._directory = make(tempfile.gettempdir(), "conform-", 0o755)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.chmod(self._directory, 0o755)
+        return self._directory
 
-    def _fill(self, source: str) -> None:
-        for directory in (self.work, os.path.join(self.work, "directory")):
-            os.mkdir(directory)
-            os.chmod(directory, 0o755)
-        for name, content in FILES.items():
-            path = os.path.join(self.work, name)
-            with open(path, "wb") as stream:
-                stream.write(content)
-            os.chmod(path, 0o755)
-        for path in (self.prober, os.path.join(self._directory, "outside")):
-            shutil.copyfile(source, path)
-            os.chmod(path, 0o755)
-
-    @property
-    def work(self) -> str:
-        """The prober's working directory."""
-        return os.path.join(self._directory, "work")
+    def _fill(self, top: OwnDirectory, source: str) -> None:
+        with open(source, "rb") as stream:
+            prober = stream.read()
+        work = top.directory("work", 0o755)
+        work.directory("directory", 0o755)
+        for name, content in {**FILES, "prober": prober}.items():
+            work.write(name, content, 0o755)
+        top.write("outside", prober, 0o755)
+        self.work, self.work_here = work.path, work.here
 
     @property
     def prober(self) -> str:

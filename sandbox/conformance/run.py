@@ -191,12 +191,12 @@ class _Supervised:
     def _make(self, probes: bytes, log: Intake, told: Intake) -> execute.Ended:
         ground = self.ground
         words = [
-            *self.words, "--cwd", ground.work,
+            *self.words, "--cwd", ".",
             "--outcome", told.path, "--audit", log.path, "--", ground.prober,
         ]  # fmt: skip
         data = wire.header(self.marker) + probes
         kept = (log.fd, told.fd)
-        return execute.supervised(words, data, self.wall + _PATIENCE, ground.work, kept)
+        return execute.supervised(words, data, self.wall + _PATIENCE, ground.work_here, kept)
 
 
 class _Native:
@@ -211,7 +211,7 @@ class _Native:
     def run(self, probes: bytes) -> _Ended:
         """One process. Raises SetupError where there can be none."""
         data = wire.header(self.marker) + probes
-        status, out, err = execute.natively([self.ground.prober], data, self.wall, self.ground.work)
+        status, out, err = execute.natively([self.ground.prober], data, self.wall, self.ground.work_here)
         if status is None:
             return _Ended(_reports(out), Result(hung=True), [])
         died = wire.signal_name(-status) if status < 0 else None

@@ -102,15 +102,15 @@ def make(owner: tuple[int, int] | None) -> Scratch:
 
 
 def _made(home: Home, name: str, owner: tuple[int, int] | None) -> Scratch:
-    _make_directory(name, home.fd)
+    make_directory(name, home.fd)
     case = fd = -1
     try:
         case = locks.take(name, home.fd)
-        _check_fresh(case)
+        check_fresh(case)
         os.fchmod(case, _mode())
-        _make_directory(INNER, case)
+        make_directory(INNER, case)
         fd = os.open(INNER, DIRECTORY, dir_fd=case)
-        _check_fresh(fd)
+        check_fresh(fd)
         os.fchmod(fd, 0o700)
         if owner is not None:
             os.fchown(fd, *owner)
@@ -123,7 +123,7 @@ def _made(home: Home, name: str, owner: tuple[int, int] | None) -> Scratch:
         raise
 
 
-def _check_fresh(fd: int) -> None:
+def check_fresh(fd: int) -> None:
     """Raises OSError unless the directory can be the one that was just made: ours, and empty."""
     if os.fstat(fd).st_uid != os.geteuid() or os.listdir(fd):
         raise OSError(errno.EXDEV, "another directory has taken its place")
@@ -141,7 +141,8 @@ def _unmake(home: int, name: str, case: int, fd: int) -> None:
             os.close(one)
 
 
-def _make_directory(name: str, parent: int) -> None:
+def make_directory(name: str, parent: int) -> None:
+    """mkdirat(2), mode 0700 whatever the umask. Raises OSError."""
     before = os.umask(0o077)
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
@@ -154,7 +155,8 @@ def _mode() -> int:
     return 0o711 if os.geteuid() == 0 else 0o700
 
 
-def _is_at(parent: int, name: str, fd: int) -> bool:
+def is_at(parent: int, name: str, fd: int) -> bool:
+    """Whether the open file `fd` is what `name` is in the open directory `parent`. Raises OSError."""
     return os.path.samestat(os.stat(name, dir_fd=parent, follow_symlinks=False), os.fstat(fd))
 
 
@@ -166,7 +168,7 @@ def _gone(home: int, name: str, case: int, go_on: Callable[[], bool]) -> bool:
         except OSError:
             if not clear(case, go_on):
                 return False
-        if _is_at(home, name, case):
+        if is_at(home, name, case):
             os.rmdir(name, dir_fd=home)
             return True
     except OSError:
@@ -227,7 +229,7 @@ def _home_in(base: str, uid: int) -> Home:
             raise PermissionError(errno.EPERM, f"{base} is writable to others and lacks the sticky bit")
         name = _home_name("", uid)
         with contextlib.suppress(FileExistsError):
-            _make_directory(name, outer)
+            make_directory(name, outer)
         fd = os.open(name, DIRECTORY, dir_fd=outer)
     finally:
         os.close(outer)
