@@ -40,5 +40,5 @@ int main(int argc, char **argv)
         }
     attempt("a 32-bit program is executed");
     i386_program_or_contained(program);
-    judge_exec(hidden(program, PROT_WRITE, 3));
+    judge_exec((char *)hidden(program, PROT_WRITE, 3));
 }

@@ -52,7 +52,7 @@ class OwnDirectory:
 
     @property
     def here(self) -> str:
-        """A path that leads us, and a child of ours until it executes a program, to it whatever its name."""
+        """A path that leads us to it whatever its name, and a child of ours until it executes a program."""
         return f"/proc/self/fd/{self.fd}"
 
     def directory(self, name: str, mode: int) -> OwnDirectory:

@@ -84,7 +84,9 @@ add-write = ["{place}"]
 """
 
 
-def attacked(directory: Path, policy: str, name: str, *options: str) -> dict[str, Any]:
+def attacked(
+    directory: Path, policy: str, name: str, *options: str, state: str = "ESCAPED"
+) -> dict[str, Any]:
     """What the command tells of one attack under a policy of its own, and under `default`."""
     (directory / "loose.toml").write_text(policy)
     words = [sys.executable, "-P", "-c", "import sys; from sandbox.cli.ctl import main; sys.exit(main())"]
@@ -95,7 +97,7 @@ def attacked(directory: Path, policy: str, name: str, *options: str) -> dict[str
     assert done.returncode == 1, done.stderr
     [attack] = json.loads(done.stdout)["attacks"]
     states = {name: verdict["state"] for name, verdict in attack["policies"].items()}
-    assert states == {"./loose.toml": "ESCAPED", "default": "contained"}
+    assert states == {"./loose.toml": state, "default": "contained"}
     return dict(attack)
 
 
@@ -103,9 +105,14 @@ def test_a_policy_with_a_hole_is_found(tmp_path: Path) -> None:
     attacked(tmp_path, LOOSE, "personality")
 
 
-@pytest.mark.parametrize("place", [tempfile.gettempdir(), "/"])
-def test_a_policy_that_writes_where_the_attack_is_prepared_is_judged(tmp_path: Path, place: str) -> None:
-    attacked(tmp_path, OPEN.format(place=place), "path-spellings")
+def test_a_policy_that_writes_where_the_attack_is_prepared_is_judged(tmp_path: Path) -> None:
+    attacked(tmp_path, OPEN.format(place=tempfile.gettempdir()), "path-spellings")
+
+
+def test_a_policy_that_no_run_may_have_is_told_as_such(tmp_path: Path) -> None:
+    """Everything may be written, scratch directories of other runs too."""
+    attack = attacked(tmp_path, OPEN.format(place="/"), "path-spellings", state="error")
+    assert "/: the guest may not write there" in attack["policies"]["./loose.toml"]["detail"]
 
 
 IOCTLS = """

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -21,10 +23,9 @@ from sandbox.attack.victim import Victim
 from sandbox.conformance.ground import Ground as ProberGround
 from sandbox.errors import SetupError
 from sandbox.launch import scratch
+from tests.integration import swapper
 
 TRIES = int(os.environ.get("RACE_TRIES", "20"))
-HANG = 120
-SWAPPER = Path(__file__).with_name("swapper.py")
 
 
 def attack() -> None:
@@ -38,18 +39,74 @@ def conform() -> None:
         pass
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the directories are made."""
+    made = tmp_path / "place"
+    made.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(made))
+    return made
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Path]:
+    """What links lead to: it keeps its mode and its files, and gets none."""
+    made = tmp_path / "target"
+    made.mkdir(0o700)
+    (made / "canary").write_text("unchanged")
+    before = made.stat()
+    yield made
+    assert [one.name for one in made.iterdir()] == ["canary"]
+    assert (made / "canary").read_text() == "unchanged"
+    after = made.stat()
+    assert (stat.S_IMODE(after.st_mode), after.st_mtime_ns) == (0o700, before.st_mtime_ns)
+
+
+def used(use: Callable[[], None], at: int, exchange: Callable[[], None]) -> bool:
+    """Use a ground and make an exchange when its C call of this number returns; True if it made so many."""
+    calls = 0
+
+    def count(frame: FrameType, event: str, function: object) -> None:
+        nonlocal calls
+        if event in ("c_return", "c_exception"):
+            calls += 1
+            if calls == at:
+                exchange()
+
+    sys.setprofile(count)
+    try:
+        use()
+    except (SetupError, OSError):
+        pass
+    finally:
+        sys.setprofile(None)
+    return calls >= at
+
+
 @pytest.mark.parametrize("use", [attack, conform])
-def test_links_in_place_of_its_directories(
-    use: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_links_in_place_of_its_directories_at_each_moment(
+    use: Callable[[], None], place: Path, target: Path
 ) -> None:
-    """Their target keeps its mode and its files, and gets none."""
-    place, target = tmp_path / "place", tmp_path / "target"
-    place.mkdir()
-    target.mkdir(0o700)
-    (target / "canary").write_text("unchanged")
-    before = target.stat()
-    monkeypatch.setattr(tempfile, "tempdir", str(place))
-    words = [sys.executable, "-I", "-S", str(SWAPPER), str(place), str(target)]
+    exchanged = 0
+
+    def exchange() -> None:
+        nonlocal exchanged
+        swapper.swap(str(place), str(target), {str(place)})
+        exchanged += any(one.is_symlink() for one in place.rglob("*"))
+
+    at = 1
+    while used(use, at, exchange):
+        shutil.rmtree(place)
+        place.mkdir()
+        at += 1
+    assert exchanged >= 20
+
+
+@pytest.mark.parametrize("use", [attack, conform])
+def test_a_neighbour_who_exchanges_them_all_the_while(
+    use: Callable[[], None], place: Path, target: Path
+) -> None:
+    words = [sys.executable, "-I", "-S", swapper.__file__, str(place), str(target)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as neighbour:
         try:
             assert neighbour.stdout is not None
@@ -60,11 +117,6 @@ def test_links_in_place_of_its_directories(
             assert neighbour.poll() is None
         finally:
             neighbour.kill()
-    assert [one.name for one in target.iterdir()] == ["canary"]
-    assert (target / "canary").read_text() == "unchanged"
-    after = target.stat()
-    assert (stat.S_IMODE(after.st_mode), after.st_mtime_ns) == (0o700, before.st_mtime_ns)
-    assert any(one.is_symlink() for one in place.rglob("*"))  # it did come between
 
 
 def test_the_victims_sockets_are_where_the_directory_is(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.launch import own_directory
+from sandbox.launch import own_directory, scratch
 from sandbox.launch.own_directory import OwnDirectory, make
 
 
@@ -45,7 +45,7 @@ def unchanged(target: Path) -> bool:
 
 def exchange_what_is_made(monkeypatch: pytest.MonkeyPatch, name: str, target: Path) -> None:
     """From now on a directory whose name begins so is a link to the target as soon as it is there."""
-    real = own_directory.make_directory
+    real = scratch.make_directory
 
     def exchanged(made: str, parent: int) -> None:
         real(made, parent)
@@ -96,7 +96,7 @@ def test_a_link_in_place_of_one_in_it(
 def test_a_directory_that_is_full_is_not_the_one_that_was_made(
     place: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = own_directory.make_directory
+    real = scratch.make_directory
 
     def exchanged(made: str, parent: int) -> None:
         real(made, parent)
