@@ -50,7 +50,7 @@ def natively(program: Program) -> Native:
                 cwd=ground.work_here, env={**os.environ, **environment},
             )  # fmt: skip
             end_survivors(token)
-            seen = end.typed or not _on_terminal(program)
+            seen = bool(end.damage()) or not _on_terminal(program)
             return of_native(
                 end.status, _text(out), _text(err), ways=program.ways, seen=seen,
                 known=reasons(program.name, root=os.geteuid() == 0),
@@ -121,11 +121,10 @@ def _supervised(
         )  # fmt: skip
         status = 124 if end.status is None else end.status
         run = Run(status, _text(out), _text(err), _outcome(outcome.content()))
-        typed = ["the terminal's input has keys that nobody typed"] if end.typed else []
         records = log.content()
         damage = _supervisor_damage(run, records)
         shown = _shown(records) if FORGES_LOG in program.classes else []
-        return run, [*typed, *damage, *shown]
+        return run, [*end.damage(), *damage, *shown]
 
 
 def _shown(log: BinaryIO) -> list[str]:

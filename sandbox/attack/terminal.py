@@ -18,6 +18,9 @@ _SHELL = """
 import fcntl, json, os, signal, subprocess, sys, termios, tty
 answer, seconds, kept, command = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3], sys.argv[4:]
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def state():
+    return {"settings": termios.tcgetattr(0), "foreground": os.tcgetpgrp(0), "waiting": os.get_blocking(0)}
+before = state()
 process = subprocess.Popen(command, pass_fds=[int(one) for one in kept.split(",") if one])
 try:
     status = process.wait(seconds)
@@ -25,6 +28,8 @@ except subprocess.TimeoutExpired:
     status = None
     process.kill()
     process.wait()
+after = state()
+changed = [name for name in before if before[name] != after[name]]
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 os.tcsetpgrp(0, os.getpgrp())
 tty.setraw(0, termios.TCSANOW)
@@ -33,15 +38,32 @@ try:
     typed = os.read(0, 4096)
 except BlockingIOError:
     typed = b""
-os.write(answer, json.dumps({"status": status, "typed": bool(typed)}).encode())
+os.write(answer, json.dumps({"status": status, "typed": bool(typed), "changed": changed}).encode())
 """
 
 
+_CHANGES = {
+    "settings": "settings",
+    "foreground": "processes in its foreground",
+    "waiting": "reads: whether they wait",
+}
+
+
 class Told(NamedTuple):
-    """How a command ended, None where its time was up, and whether it left keys in the terminal's input."""
+    """How a command ended, None where its time was up, and whether it left keys in the terminal's input.
+
+    `changed` says what of the terminal it left as it was not before: `settings`, `foreground` (the process
+    group), `waiting` (whether reads wait, which is the open file's, so the shell's, too).
+    """
 
     status: int | None
     typed: bool
+    changed: Sequence[str] = ()
+
+    def damage(self) -> list[str]:
+        """What was done to the terminal, one phrase each."""
+        keys = ["the terminal's input has keys that nobody typed"] if self.typed else []
+        return [*keys, *(f"the terminal is left with other {_CHANGES[name]}" for name in self.changed)]
 
 
 @contextmanager

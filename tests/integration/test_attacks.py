@@ -160,7 +160,8 @@ termios.tcsetattr(0, termios.TCSANOW, attributes)
         ("raise SystemExit(3)", Told(3, typed=False)),
         ("import os; os.write(0, b'x'); os.kill(os.getpid(), 9)", Told(-9, typed=False)),
         (TYPES, Told(0, typed=True)),
-        (COOKS + TYPES, Told(0, typed=True)),
+        (COOKS + TYPES, Told(0, typed=True, changed=["settings", "foreground"])),
+        ("import os; os.set_blocking(0, False)", Told(0, typed=False, changed=["waiting"])),
         (TYPES + "; import time; time.sleep(1000)", Told(None, typed=True)),
     ],
 )
@@ -169,6 +170,15 @@ def test_keys_in_the_terminal_are_seen(code: str, end: Told) -> None:
         words = terminal.held([sys.executable, "-c", code], 3, (), answer.fd)
         subprocess.run(words, stdin=fd, start_new_session=True, pass_fds=[answer.fd], timeout=120, check=True)
         assert terminal.told(answer.content()) == end
+
+
+def test_a_terminal_that_is_not_given_back_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = "from sandbox.launch.streams import Streams; Streams.give_back = lambda self: None; "
+    monkeypatch.setattr(execute, "_COMMAND", kept + execute._COMMAND)
+    verdict = execute.under(program("terminal-taken"), "default")
+    assert verdict.state == "ESCAPED"
+    for what in ("settings", "processes in its foreground", "reads: whether they wait"):
+        assert f"the terminal is left with other {what}" in verdict.detail
 
 
 def test_what_is_no_answer_is_told() -> None:
