@@ -18,6 +18,7 @@ from types import FrameType
 
 import pytest
 
+from sandbox.attack import execute, programs
 from sandbox.attack.ground import Ground as AttackGround
 from sandbox.attack.victim import Victim
 from sandbox.conformance.ground import Ground as ProberGround
@@ -137,6 +138,28 @@ def test_the_victims_sockets_are_where_the_directory_is(tmp_path: Path) -> None:
         aside.rename(ground.outside)
     assert [one.name for one in target.iterdir()] == ["socket"]
     assert stat.S_IMODE((target / "socket").stat().st_mode) == 0o600
+
+
+def test_a_run_begins_where_the_directory_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it begins a guest of `workspace` may write."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:  # root's guests do not reach pytest's own
+        Path(top).chmod(0o755)
+        target = Path(top, "target")
+        target.mkdir()
+        target.chmod(0o777)
+        before = target.stat().st_mtime_ns
+        real = AttackGround.add
+
+        def add(ground: AttackGround, source: str) -> str:
+            Path(ground.work).rename(Path(top, "aside"))
+            Path(ground.work).symlink_to(target)
+            return real(ground, source)
+
+        monkeypatch.setattr(AttackGround, "add", add)
+        [writes] = programs.select(programs.find(), ["exec-look"])
+        assert execute.under(writes, "workspace").state == "contained"
+        assert target.stat().st_mtime_ns == before
+        assert list(target.iterdir()) == []
 
 
 def test_they_are_no_scratch_directories() -> None:
