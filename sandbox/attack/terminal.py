@@ -58,7 +58,7 @@ class Told(NamedTuple):
 
     status: int | None
     typed: bool
-    changed: Sequence[str] = ()
+    changed: tuple[str, ...] = ()
 
     def damage(self) -> list[str]:
         """What was done to the terminal, one phrase each."""
@@ -87,6 +87,7 @@ def held(words: Sequence[str], seconds: float, kept: Sequence[int], answer: int)
 def told(answer: BinaryIO) -> Told:
     """What that command wrote. Raises OSError where it did not come so far."""
     try:
-        return Told(**json.load(answer))
+        found = Told(**json.load(answer))
+        return found._replace(changed=tuple(found.changed))
     except (ValueError, TypeError):
         raise OSError("what held the terminal was ended") from None

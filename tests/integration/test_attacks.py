@@ -160,8 +160,8 @@ termios.tcsetattr(0, termios.TCSANOW, attributes)
         ("raise SystemExit(3)", Told(3, typed=False)),
         ("import os; os.write(0, b'x'); os.kill(os.getpid(), 9)", Told(-9, typed=False)),
         (TYPES, Told(0, typed=True)),
-        (COOKS + TYPES, Told(0, typed=True, changed=["settings", "foreground"])),
-        ("import os; os.set_blocking(0, False)", Told(0, typed=False, changed=["waiting"])),
+        (COOKS + TYPES, Told(0, typed=True, changed=("settings", "foreground"))),
+        ("import os; os.set_blocking(0, False)", Told(0, typed=False, changed=("waiting",))),
         (TYPES + "; import time; time.sleep(1000)", Told(None, typed=True)),
     ],
 )
