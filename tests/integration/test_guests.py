@@ -254,7 +254,8 @@ def test_script_stub(run: Any, tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/bin/sh\necho not reached\n")
     script.chmod(0o755)
-    ran = run("musl/stubs-ostoo", "ostoo", str(script))
+    # Elsewhere Landlock refuses it, and the supervisor looks at no file that its guest may not execute.
+    ran = run("musl/stubs-ostoo", "ostoo", str(script), options=("--exec", str(script)))
     assert ran.status == 0, ran.err
     assert "not reached" not in ran.out
 
