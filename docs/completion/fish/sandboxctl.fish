@@ -28,6 +28,7 @@ complete -c sandboxctl -n '__sandboxctl_at' -a policy -d 'Read, check, explain a
 complete -c sandboxctl -n '__sandboxctl_after attack' -s p -l policy -x -a "$policies (__fish_complete_suffix .toml)" -d 'Under this policy'
 complete -c sandboxctl -n '__sandboxctl_after attack' -l class -x -d 'Only programs that try this class'
 complete -c sandboxctl -n '__sandboxctl_after attack' -l native -d 'First show that each attack is real'
+complete -c sandboxctl -n '__sandboxctl_after attack' -s v -l verbose -d 'Name each way that is not real here'
 complete -c sandboxctl -n '__sandboxctl_after attack' -l format -x -a 'text json' -d 'Form of the result'
 
 complete -c sandboxctl -n '__sandboxctl_after conform' -F -a $policies
