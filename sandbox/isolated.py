@@ -8,6 +8,7 @@ what `find_in` has found: such a package is looked for in its own place and nowh
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -123,6 +124,8 @@ def close() -> None:
 def not_loaded(error: ImportError) -> SetupError:
     """What to tell of a module that cannot be imported."""
     name = (error.name or "").partition(".")[0]
+    if os.strerror(errno.EMFILE) in str(error):  # which the dynamic linker tells in words only
+        return SetupError(f"cannot load {name}: {os.strerror(errno.EMFILE)}")
     if name not in DEPENDENCIES:
         return SetupError(f"the installation is damaged: {error}; install ostoo-sandbox again")
     distribution = DEPENDENCIES[name]

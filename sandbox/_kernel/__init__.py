@@ -1,1 +1,1 @@
-"""The only door to the kernel. Import `sandbox._kernel.calls`; nobody else imports cffi or python-ptrace."""
+"""The only door to the kernel. Import `sandbox._kernel.calls`; nobody else imports cffi."""

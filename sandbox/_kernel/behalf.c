@@ -26,7 +26,11 @@ static int remember_groups(void)
     if (own.group_count < 0)
         return -1;
     own.groups = calloc((size_t)own.group_count + 1, sizeof *own.groups);
-    return own.groups ? getgroups(own.group_count, own.groups) : -1;
+    if (own.groups && getgroups(own.group_count, own.groups) == own.group_count)
+        return 0;
+    free(own.groups);
+    own.groups = NULL;
+    return -1;
 }
 
 /* Files are judged by these ids (credentials(7)); signals and tracing go by others, which stay. Neither says whether it

@@ -51,21 +51,30 @@ def open_path(directory: int, path: bytes, *, follow: bool) -> int:
 
 
 def is_beneath(fd: int, directory: int) -> bool:
-    """Whether an open file is one that an open directory holds at some depth, or is itself. Names are only a
-    way there (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS): False, too, if one is exchanged at this moment."""
+    """Whether an open file is one that an open directory holds at some depth, or is itself.
+
+    Its name is only a way there (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS): False, too, if that is exchanged at
+    this moment. A file that has no name any more, or lies where we may not search, is told by its path alone.
+    """
     if os.path.sameopenfile(fd, directory):
         return True
-    above, place = (os.readlink(f"/proc/self/fd/{one}") for one in (directory, fd))
-    if not place.startswith(above.rstrip("/") + "/"):
+    above, place = _path(directory), _path(fd)
+    if not place.startswith(above.rstrip("/") + "/") or _path(directory) != above:
         return False
+    if os.fstat(fd).st_nlink == 0:
+        return True
     rest = os.fsencode(place[len(above) :].lstrip("/"))
     found = lib.sb_open(directory, rest, O_PATH | os.O_NOFOLLOW, BENEATH | NO_SYMLINKS)
     if found < 0:
-        return False
+        return bool(found == -errno.EACCES)
     try:
         return os.path.sameopenfile(found, fd)
     finally:
         os.close(found)
+
+
+def _path(fd: int) -> str:
+    return os.readlink(f"/proc/self/fd/{fd}")
 
 
 def is_proc(fd: int) -> bool:

@@ -78,6 +78,8 @@ class Places:
             raise
 
     def _require(self, given: Given) -> None:
+        if given.text in self._found:
+            return
         try:
             self._found[given.text] = _place(os.open(given.path and given.text, _PATH))
         except (OSError, ValueError) as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from sandbox import elf
-from sandbox._kernel import calls
+from sandbox._kernel import behalf, calls
 from sandbox.errors import NotFoundError, NotRunnableError, SetupError, UsageError
 from sandbox.launch import namespaces
 from sandbox.launch.places import found_at
@@ -71,25 +71,30 @@ def open_program(name: str, search: str) -> Program:
 def _open_to_read(place: int, path: str) -> int:
     """The file of an O_PATH descriptor, opened. Only then is it certain that it is a regular one: opening a
     FIFO or a device does something. Raises NotRunnableError."""
-    here = f"/proc/self/fd/{place}"
     mode = os.fstat(place).st_mode
     if not stat.S_ISREG(mode):
         raise NotRunnableError(f"{path}: {'is a directory' if stat.S_ISDIR(mode) else 'not a regular file'}")
-    if not os.access(here, os.X_OK, effective_ids=True):
+    if not os.access(f"/proc/self/fd/{place}", os.X_OK, effective_ids=True):
         raise NotRunnableError(f"{path}: no permission to execute it")
     try:
-        return os.open(here, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        return behalf.reopen(place)
     except OSError as error:
         raise NotRunnableError(f"{path}: {error.strerror}") from None
 
 
 def exec_path(program: Program, *, moves: bool) -> str:
     """The path that the guest executes; an absolute one if it begins in another directory (`moves`).
+    Raises UsageError if there is none, since the directory we are in was removed.
 
     It is a name, so that the program is called by it (AT_EXECFN, comm). What the kernel has found by it is
     compared with the file that was opened, before the first instruction.
     """
-    return os.path.join(os.getcwd(), program.path) if moves else program.path
+    if not moves or program.path.startswith("/"):
+        return program.path
+    try:
+        return os.path.join(os.getcwd(), program.path)
+    except OSError:
+        raise UsageError(f"{program.path}: the directory it starts from is there no more") from None
 
 
 def exec_failure(program: Program, error: int, places: tuple[str, ...] | None, *, other_user: bool) -> str:

@@ -188,14 +188,28 @@ def refusals(ran: Any) -> int:
     )  # fmt: skip
 
 
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A file that everybody may change, beside the working directory of a run."""
+    for name in ("work", "outside"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o777)
+    (tmp_path / "outside" / "file").write_text("x")
+    (tmp_path / "outside" / "file").chmod(0o666)
+    return tmp_path / "outside" / "file"
+
+
 @pytest.mark.parametrize("protection", ["write", "exec", "split"])
-def test_a_path_in_memory_that_only_the_kernel_reads(protection: str, tmp_path: Path, run: Any) -> None:
-    ran = run("musl/hidden-path", protection, policy="default", options=("--cwd", str(tmp_path)))
+def test_a_path_in_memory_that_only_the_kernel_reads(
+    protection: str, outside: Path, tmp_path: Path, run: Any
+) -> None:
+    options = ("--cwd", str(tmp_path / "work"))
+    ran = run("musl/hidden-path", protection, str(outside), policy="default", options=options)
     assert (ran.status, ran.err) == (0, "")
     named = [(one["call"], one["rule"], one["path"]) for one in ran.events("call")]
     assert named == [
-        ("open", "files.read", "/etc/shadow"), ("unlink", "files.write", "/etc/passwd"),
-        ("rename", "files.write", "/etc/passwd"),
+        ("open", "files.read", str(outside)), ("unlink", "files.write", str(outside)),
+        ("rename", "files.write", str(outside)),
     ]  # fmt: skip
     assert ran.outcome["usage"]["calls_refused"] == refusals(ran) == 3
 
@@ -212,15 +226,16 @@ def test_a_racing_path_cannot_avoid_a_record(run: Any, tmp_path: Path) -> None:
     assert ran.outcome["usage"]["calls_refused"] == refusals(ran) == refused
 
 
-def test_a_rewritten_call_that_is_refused_has_its_record(tmp_path: Path, run: Any) -> None:
+def test_a_rewritten_call_that_is_refused_has_its_record(outside: Path, tmp_path: Path, run: Any) -> None:
     """As under ostoo, which opens for reading only."""
     (tmp_path / "rewritten.toml").write_text(REWRITTEN)
     ran = run(
-        "musl/hidden-path", "write", policy=str(tmp_path / "rewritten.toml"), options=("--cwd", str(tmp_path))
-    )
+        "musl/hidden-path", "write", str(outside), policy=str(tmp_path / "rewritten.toml"),
+        options=("--cwd", str(tmp_path / "work")),
+    )  # fmt: skip
     first, second = ran.calls("open")
     assert (first["verdict"], first["rule"]) == ("rewrite", "read-only")
-    assert (second["rule"], second["path"]) == ("files.read", "/etc/shadow")
+    assert (second["rule"], second["path"]) == ("files.read", str(outside))
     assert ran.outcome["usage"]["calls_refused"] == refusals(ran) == 3
 
 

@@ -89,6 +89,25 @@ def test_log_and_outcome_are_two_files(tmp_path: Path, there: bool) -> None:
     assert [path.read_text() for path in tmp_path.iterdir()] == ["kept"] * there
 
 
+@pytest.mark.parametrize(
+    ("words", "status", "out"),
+    [
+        (("--cwd", "/", "--", "/bin/echo", "elsewhere"), 0, "elsewhere\n"),
+        (("--cwd", "/", "--", "echo", "elsewhere"), 0, "elsewhere\n"),
+        (("--cwd", "/", "--", "./echo"), 127, ""),
+    ],
+)
+def test_a_deleted_directory_is_no_matter_to_a_run_elsewhere(
+    words: tuple[str, ...], status: int, out: str, tmp_path: Path
+) -> None:
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, "sh", *command(*words)],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (status, out), done.stderr
+
+
 def test_a_deleted_working_directory(tmp_path: Path) -> None:
     script = ("mkdir gone && cd gone && rmdir ../gone && exec", '"$@"')
     done = subprocess.run(

@@ -129,7 +129,7 @@ def test_a_relative_option_that_looks_like_a_name_is_a_path(
 
 def test_no_descriptor_is_left(tmp_path: Path) -> None:
     before = set(os.listdir("/proc/self/fd"))
-    with Places(str(tmp_path), [Given("--read", "/usr")]) as places:
+    with Places(str(tmp_path), [Given("--read", "/usr"), Given("--write", "/usr")]) as places:
         places.find("/etc")
         places.find("${cwd}")
     with pytest.raises(UsageError):

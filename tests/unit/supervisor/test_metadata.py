@@ -239,3 +239,30 @@ def test_a_place_may_be_a_file(inside: Path) -> None:
     realm = Realm(opened(inside / "file"), os.geteuid())
     assert perform(chmod(inside / "file"), ME, realm).result == 0
     assert perform(chmod(inside), ME, realm).result == -errno.EACCES
+
+
+def test_files_without_a_name(inside: Path) -> None:
+    """A temporary file has none, or has it no more; nobody else can reach it by one."""
+    for directory, error in ((inside, 0), (inside.parent / "out", -errno.EACCES)):
+        with open(directory / "gone", "w") as gone:
+            (directory / "gone").unlink()
+            made = os.open(directory, os.O_TMPFILE | os.O_RDWR)
+            for fd in (gone.fileno(), made):
+                assert do(Deed("mode", fd, None, values=(0o600,)), inside) == error
+            os.close(made)
+
+
+def test_a_removed_directory(inside: Path) -> None:
+    (inside / "gone").mkdir()
+    fd = os.open(inside / "gone", os.O_RDONLY)
+    (inside / "gone").rmdir()
+    assert do(Deed("mode", fd, None, values=(0o700,)), inside) == 0
+    os.close(fd)
+
+
+def test_a_file_in_a_directory_that_nobody_may_search(inside: Path) -> None:
+    (inside / "closed").mkdir()
+    with open(inside / "closed" / "file", "w") as file:
+        (inside / "closed").chmod(0)
+        assert do(Deed("mode", file.fileno(), None, values=(0o640,)), inside) == 0
+    (inside / "closed").chmod(0o700)
