@@ -36,13 +36,13 @@ class _Finder:
     """Finds the modules it was made for, each in its place."""
 
     def __init__(self, places: Mapping[str, str]) -> None:
-        self._places = places
+        self.places = places
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """As `importlib.abc.MetaPathFinder` says."""
-        place = self._places.get(name)
+        place = self.places.get(name)
         return PathFinder.find_spec(name, [place]) if place else None
 
 
@@ -85,17 +85,24 @@ def command(code: str, *words: str) -> list[str]:
 
 
 def _places() -> dict[str, str]:
-    """Where this process finds our dependencies: those that it has."""
-    from importlib.util import find_spec
+    """Where this process finds our dependencies: those that it has.
 
+    What it has loaded counts first, then what it was told itself (`use`), then where installers put packages,
+    then the rest of its path. A relative entry is no place: it is another one in each working directory, and
+    the files there are not ours to run.
+    """
+    told = {name: at for one in sys.meta_path if isinstance(one, _Finder) for name, at in one.places.items()}
+    absolute = [place for place in sys.path if os.path.isabs(place)]
+    installed = [one for one in absolute if os.path.basename(one) in ("site-packages", "dist-packages")]
+    return _found(DEPENDENCIES, [_ROOT, *installed, *absolute]) | told | _loaded()
+
+
+def _loaded() -> dict[str, str]:
     places = {}
     for name in DEPENDENCIES:
-        try:
-            spec = find_spec(name)
-        except ValueError:  # a module that somebody put there by hand
-            spec = None
-        if spec is not None and spec.origin is not None:
-            within = os.path.dirname(os.path.abspath(spec.origin))
+        spec = getattr(sys.modules.get(name), "__spec__", None)
+        if spec is not None and spec.origin is not None and os.path.isabs(spec.origin):
+            within = os.path.dirname(spec.origin)
             places[name] = os.path.dirname(within) if spec.submodule_search_locations else within
     return places
 

@@ -370,8 +370,9 @@ def trace_exit(pid: int, *, wanted: bool) -> None:
 
 
 def detach(program: str, places: tuple[str, ...]) -> None:
-    """Make memory of our own of all code of this process that lies beneath `places`: what is written to its
-    files then does not reach it any more. `program` is the file that this process runs.
+    """Make memory of our own of all code of this process that lies beneath `places`, or that others than root
+    can write: what is written to its files then does not reach it any more. `program` is the file that this
+    process runs.
 
     For a process with one thread. Raises OSError.
     """

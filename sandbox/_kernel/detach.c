@@ -1,6 +1,6 @@
-/* Code of ours in files that a guest may write. A private mapping of a file shows what is written to the file as long as
- * a page was not written to (mmap(2)), and what is cut off the file is SIGBUS. So those mappings become memory of our
- * own, with the same content, at the same addresses. */
+/* Code of ours in files that a guest may write: one of this run, or of another. A private mapping of a file shows what is
+ * written to the file as long as a page was not written to (mmap(2)), and what is cut off the file is SIGBUS. So those
+ * mappings become memory of our own, with the same content, at the same addresses. */
 
 struct ours {
     const char *program; /* the main program's path, which the dynamic linker does not tell */
@@ -18,6 +18,26 @@ static int is_within(const char *path, const struct ours *ours)
             return 1;
     }
     return 0;
+}
+
+/* Whether nobody but root could have put a file here, or can write it: so for each directory on the way. What lies in a
+ * user's places can have another name elsewhere (a hard link, a bind mount), and other runs write where this one may not. */
+static int is_roots(const char *path)
+{
+    char beginning[PATH_MAX];
+    struct stat facts;
+
+    for (size_t end = 0; path[end]; end++) {
+        size_t length = path[end + 1] == '/' || !path[end + 1] ? end + 1 : 0;
+
+        if (!length || length >= sizeof beginning)
+            continue;
+        memcpy(beginning, path, length);
+        beginning[length] = 0;
+        if (lstat(beginning, &facts) < 0 || facts.st_uid != 0 || facts.st_mode & (S_IWGRP | S_IWOTH))
+            return 0;
+    }
+    return 1;
 }
 
 static int detach(char *from, size_t length, int protection)
@@ -43,7 +63,7 @@ static int detach_object(struct dl_phdr_info *info, size_t size, void *data)
     char path[PATH_MAX];
 
     (void)size;
-    if (*name != '/' || !realpath(name, path) || !is_within(path, ours))
+    if (*name != '/' || !realpath(name, path) || (is_roots(path) && !is_within(path, ours)))
         return 0;
     for (int i = 0; i < info->dlpi_phnum && !ours->error; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];

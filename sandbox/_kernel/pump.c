@@ -105,10 +105,13 @@ static _Noreturn void pump_main(pumped *streams, int count, uint64_t limit)
 int sb_pump(const int *from, const int *to, int count, uint64_t limit)
 {
     static pumped streams[2];
-    int kept[4], pid = fork();
+    int kept[4], parent = getpid(), pid = fork();
 
     if (pid)
         return pid < 0 ? -errno : pid;
+    /* Nobody else ends it where nobody reads. The supervisor starts it from its only thread. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
+        _exit(PUMP_FAILED);
     for (int i = 0; i < count; i++) {
         streams[i].from = from[i];
         streams[i].to = to[i];

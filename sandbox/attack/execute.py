@@ -40,13 +40,17 @@ _COMMAND = "from sandbox.cli.start import run_untrusted_binary; sys.exit(run_unt
 
 
 def natively(program: Program) -> Native:
-    """Run an attack without the sandbox, against a victim of its own. Raises SetupError."""
+    """Run an attack without the sandbox, against a victim of its own. Raises SetupError.
+
+    It runs from where it is installed: a copy in a temporary directory could be exchanged by another run of
+    the same user, whose code would then run without a sandbox.
+    """
     token = secrets.token_hex(8)
     with _prepared(program), Ground(token) as ground, Victim(ground.outside_here, token) as victim:
         environment = _environment(program, ground, victim, token)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             end = _told(
-                program, [ground.add(program.path), "native"], _NATIVE_WALL, out, err,
+                program, [os.path.abspath(program.path), "native"], _NATIVE_WALL, out, err,
                 cwd=ground.work_here, env={**os.environ, **environment},
             )  # fmt: skip
             end_survivors(token)

@@ -14,7 +14,7 @@ from sandbox.attack.intake import Intake, intake
 from sandbox.audit import reader
 from sandbox.audit.records import CallRecord, typed
 from sandbox.conformance import execute, marker, wire
-from sandbox.conformance.ground import Ground
+from sandbox.conformance.ground import Ground, find_prober
 from sandbox.conformance.marker import Level
 from sandbox.conformance.probe import Probe, Result
 from sandbox.conformance.wire import Marker
@@ -211,7 +211,7 @@ class _Native:
     def run(self, probes: bytes) -> _Ended:
         """One process. Raises SetupError where there can be none."""
         data = wire.header(self.marker) + probes
-        status, out, err = execute.natively([self.ground.prober], data, self.wall, self.ground.work_here)
+        status, out, err = execute.natively([find_prober()], data, self.wall, self.ground.work_here)
         if status is None:
             return _Ended(_reports(out), Result(hung=True), [])
         died = wire.signal_name(-status) if status < 0 else None

@@ -287,7 +287,7 @@ def check_apart(places: Iterable[Written], guest: int | None) -> None:
         if home := home_around(place.path, above):
             raise _refusal(place, home)
         over = [base for base, known in above.items() if _covers(place, base, known)]
-        homes = homes or (_settled(users) if over else [])
+        homes = homes or ([*_settled(users), *_present(above, users)] if over else [])
         for home in homes:
             if os.path.dirname(home) in over:
                 raise _refusal(place, home)
@@ -337,6 +337,16 @@ def _identities(base: str) -> frozenset[tuple[int, int]]:
         if base == "/":
             return frozenset(found)
         base = os.path.dirname(base)
+
+
+def _present(among: Iterable[str], users: set[int]) -> Iterator[str]:
+    """Homes of these users under other numbers: a run in a user namespace calls its user 0, for instance."""
+    for base in among:
+        with contextlib.suppress(OSError):
+            for one in os.scandir(base):
+                known = home_around(one.path, (base,)) == one.path
+                if known and one.stat(follow_symlinks=False).st_uid in users:
+                    yield one.path
 
 
 def _homes(uid: int, used: str | None) -> Iterator[str]:

@@ -228,6 +228,16 @@ def test_an_outcome_that_nobody_reads(stuck: int) -> None:
         outputs.tell(Result(Outcome("ok", ""), 0, patience_ns=0))
 
 
+def test_the_process_that_counts_output_ends_with_its_supervisor(stuck: int) -> None:
+    """Nobody reads, and nobody is left to end it; `nothing_is_left` sees that it has ended."""
+    program = words("import os\nwhile True: os.write(1, bytes(4096))", "--output", "1GiB")
+    with subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=stuck, stderr=subprocess.DEVNULL) as run:
+        children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+        while len(children.read_text().split()) < 2:
+            assert run.poll() is None
+        run.kill()
+
+
 # ---- descriptors ----
 
 

@@ -254,3 +254,24 @@ def test_an_undumpable_guest_makes_the_supervisor_load_nothing(tmp_path: Path) -
     words = [str(BIN / "run-untrusted-binary"), "-p", "observe", "--audit", "/dev/null", "--", python]
     done = ran([*words, "-I", "-S", "-c", UNDUMPABLE], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "script", ["", "import os; os.chdir(sys.argv[1])"], ids=["begun there", "moved there"]
+)
+def test_what_the_host_has_not_loaded_is_not_looked_for_in_the_working_directory(
+    script: str, hostile: Hostile, tmp_path: Path
+) -> None:
+    """A host whose path begins with '' (python -c) finds its packages there, and its worker does not."""
+    place = tmp_path / "only-elftools"
+    (place / "elftools").mkdir(parents=True)
+    (place / "elftools" / "__init__.py").write_text("raise SystemExit('run in the worker')\n")
+    code = (
+        f"import sys; from sandbox import run; {script or 'pass'}\n"
+        "done = run(['/bin/true'], audit=sys.argv[2]); print(done.status, done.reason)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(place), str(tmp_path / "log")],
+        cwd=place if not script else "/", capture_output=True, text=True, check=False, timeout=HANG,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "ok exit status 0\n", "")

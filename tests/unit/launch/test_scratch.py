@@ -616,3 +616,16 @@ def test_the_homes_of_who_the_guest_becomes_count(tmp_path: Path, monkeypatch: p
     scratch.check_apart(theirs, None)
     with pytest.raises(UsageError, match=f"theirs/ostoo-sandbox-{OTHER}"):
         scratch.check_apart(theirs, OTHER)
+
+
+def test_homes_of_a_user_under_another_number(base: Path) -> None:
+    """In a user namespace a user's number is another one, such as 0."""
+    other = base / "ostoo-sandbox-4242"
+    other.mkdir()
+    place = scratch.Written(os.path.realpath(base), base.stat())
+    with pytest.raises(UsageError, match="scratch directories of other runs"):
+        scratch.check_apart([place], None)
+    assert str(other) in list(scratch._present([str(base)], {os.geteuid()}))
+    assert list(scratch._present([str(base)], {os.geteuid() + 1})) == []
+    (base / "ostoo-sandbox-notes").mkdir()
+    assert str(base / "ostoo-sandbox-notes") not in list(scratch._present([str(base)], {os.geteuid()}))
