@@ -55,9 +55,9 @@ def pytest_configure() -> None:
         os.chmod(place, 0o711)
         os.environ["PYTEST_DEBUG_TEMPROOT"] = place
         _place.append(place)
-    words = [sys.executable, "-I", "-S", str(_HERE / "watcher.py"), _entry]
+    words = [sys.executable, "-I", "-S", str(_HERE / "watcher.py"), _entry, sys.executable]
     clean = {name: value for name, value in os.environ.items() if name != MARK}
-    _held_open = subprocess.Popen(words, stdin=subprocess.PIPE, env=clean, start_new_session=True)
+    _held_open = subprocess.Popen(words, stdin=subprocess.PIPE, env=clean)
     _held_open.wait()
     os.environ[MARK] = _entry.partition("=")[2]
 

@@ -1,10 +1,12 @@
 """Ends what a session of pytest has started, once that session is dead: a program of its own.
 
-    python watcher.py NAME=VALUE
+    python watcher.py NAME=VALUE PYTHON
 
 It leaves its parent at once, and waits for the end of its standard input, which the session holds open and
 does not use. Then every process with that entry in its environment gets SIGKILL, until there is none; guests,
-which have another environment, end with their supervisors (PTRACE_O_EXITKILL).
+which have another environment, end with their supervisors (PTRACE_O_EXITKILL). An ordinary user cannot read
+the environment of a supervisor, which is undumpable: that one is told by its Python, its session (ours, or
+one of its own), its start, and a parent that is none of ours.
 """
 
 from __future__ import annotations
@@ -29,6 +31,46 @@ def marked(entry: bytes) -> list[int]:
     return found
 
 
+class Hidden:
+    """Supervisors of this session whose environment we may not read, from now on."""
+
+    def __init__(self, python: bytes) -> None:
+        self._python = python
+        self._session, self._since = os.getsid(0), _stat("self")[2]
+
+    def orphans(self) -> list[int]:
+        """Those whose parent is gone."""
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and self._is_orphan(name)]
+
+    def _is_orphan(self, name: str) -> bool:
+        try:
+            open(f"/proc/{name}/environ", "rb").close()
+        except PermissionError:
+            parent, session, start = _stat(name)
+            here = session in (self._session, int(name)) and start >= self._since
+            return here and self._is_ours(name) and not self._is_ours(str(parent))
+        except OSError:
+            pass
+        return False
+
+    def _is_ours(self, name: str) -> bool:
+        try:
+            with open(f"/proc/{name}/cmdline", "rb") as stream:
+                return self._python in stream.read(1 << 16)
+        except OSError:
+            return False
+
+
+def _stat(name: str) -> tuple[int, int, int]:
+    """Parent, session and start of a process (proc_pid_stat(5)); zeros if it is gone."""
+    try:
+        with open(f"/proc/{name}/stat", "rb") as stream:
+            fields = stream.read().rpartition(b")")[2].split()
+        return int(fields[1]), int(fields[3]), int(fields[19])
+    except (OSError, IndexError):
+        return 0, 0, 0
+
+
 def kill(pids: list[int]) -> None:
     for pid in pids:
         try:
@@ -38,13 +80,14 @@ def kill(pids: list[int]) -> None:
 
 
 def main() -> None:
+    hidden = Hidden(os.fsencode(sys.argv[2]))
     if os.fork():
         os._exit(0)
     os.setsid()
     while os.read(0, 4096):
         pass
     entry = os.fsencode(sys.argv[1])
-    while left := marked(entry):
+    while left := marked(entry) + hidden.orphans():
         kill(left)
 
 

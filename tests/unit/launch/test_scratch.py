@@ -275,6 +275,7 @@ import os, sys
 from sandbox.launch import scratch
 scratch.bases = lambda uid: (sys.argv[1],)
 inner = os.path.join(scratch.open_home().path, "0123456789abcdef" * 2)
+os.mkdir(inner)  # in the home of who we are here: an ordinary user is root in a namespace of its own
 assert os.system(f"mount -t tmpfs none {inner} && echo kept >{inner}/file") == 0
 assert scratch.make(None).remove()
 print([(name, open(os.path.join(inner, name)).read()) for name in os.listdir(inner)])
@@ -483,8 +484,6 @@ def test_a_name_that_leads_elsewhere_is_not_handed_on(
 
 
 def test_no_other_file_system_is_swept(base: Path) -> None:
-    home_of(base).mkdir(0o700)
-    (home_of(base) / RANDOM).mkdir()
     in_mount_namespace(SWEPT, base)
 
 
