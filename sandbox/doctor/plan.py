@@ -79,8 +79,8 @@ class _Rehearsal:
         yield field("policy", f"{self.policy.name} ({self.policy.file}, sha256 {self.policy.sha256[:16]}…)")
         yield field("kernel", f"Linux {os.uname().release}")
         for part in (
-            self._proc, self._program, self._user, self._files, self._network, self._environment,
-            self._filter, self._limits,
+            self._program, self._user, self._files, self._network, self._environment, self._filter,
+            self._limits,
         ):  # fmt: skip
             yield from self._told(part)
         yield from process_lines(self.policy)
@@ -99,10 +99,6 @@ class _Rehearsal:
         except SandboxError as error:
             self.refusal = self.refusal or error
             yield field("REFUSED", str(error))
-
-    def _proc(self) -> Iterator[str]:
-        namespaces.check_proc()
-        yield from ()
 
     def _program(self) -> Iterator[str]:
         if not self.request.argv:

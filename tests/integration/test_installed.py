@@ -19,6 +19,7 @@ import pytest
 
 from tests.integration.conftest import HANG, ROOT
 from tests.integration.hostile import Hostile
+from tests.reach import need_python_for
 
 MAIN = "import sys; sys.path.insert(0, {place!r}); from sandbox.cli.ctl import main; sys.exit(main())"
 BASE = getattr(sys, "_base_executable", sys.executable)
@@ -211,6 +212,8 @@ def test_it_starts_isolated(programs: Path, tmp_path: Path) -> None:
 def test_by_a_link_and_as_another_user(programs: Path) -> None:
     link = programs.parent / "link"
     link.symlink_to(programs / "run-untrusted-binary")
+    if os.geteuid() == 0:
+        need_python_for(ANOTHER)
     other: dict[str, Any] = (
         {"user": ANOTHER, "group": ANOTHER, "extra_groups": []} if os.geteuid() == 0 else {}
     )

@@ -248,9 +248,8 @@ except OSError: pass
 """
 
 
-def test_an_undumpable_guest_makes_the_supervisor_load_nothing(tmp_path: Path) -> None:
+def test_an_undumpable_guest_makes_the_supervisor_load_nothing(tmp_path: Path, python: str) -> None:
     """An ordinary user's supervisor cannot read its memory, and tries another way."""
-    python = getattr(sys, "_base_executable", sys.executable)
     words = [str(BIN / "run-untrusted-binary"), "-p", "observe", "--audit", "/dev/null", "--", python]
     done = ran([*words, "-I", "-S", "-c", UNDUMPABLE], tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -13,6 +13,7 @@ import sys
 import pytest
 
 from tests.integration.conftest import HANG, command
+from tests.reach import need_python_for
 
 MAPPED = ("unshare", "-U", "--map-current-user", "--keep-caps")
 ANOTHER = "/proc is another PID namespace's: mount this one's (as unshare -pf --mount-proc does)"
@@ -51,6 +52,7 @@ def outer(inside: tuple[str, ...], root: bool) -> tuple[str, ...]:
         pytest.skip("only root makes namespaces without a user namespace")
     words = inside if root else (*MAPPED, *inside)
     if os.geteuid() == 0 and not root:
+        need_python_for(12345)
         words = ("setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", *words)
     tried = subprocess.run([*words, "true"], capture_output=True, text=True, timeout=HANG, check=False)
     if tried.returncode:
